@@ -1,0 +1,1 @@
+"""The running service: receivers, journal, pipeline, processors, query API."""

@@ -1,0 +1,1 @@
+"""Decode, validate, journal, process, store: the way of a request through Baton."""

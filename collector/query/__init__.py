@@ -1,0 +1,1 @@
+"""The HTTP side: query API, Jaeger API, health."""

@@ -1,0 +1,1 @@
+"""Every way data leaves in another format."""

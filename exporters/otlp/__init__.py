@@ -1,0 +1,1 @@
+"""OTLP protobuf and JSON from stored spans and log records."""

@@ -1,0 +1,13 @@
+"""The two ways in which storage fails."""
+
+
+class StorageUnavailable(Exception):
+    """The engine cannot answer now; the same call may succeed later (retryable)."""
+
+
+class StorageRejected(Exception):
+    """The engine will never take this call as it is, whoever retries it (permanent)."""
+
+
+class QueryLimitExceeded(StorageRejected):
+    """A read hit its time or memory limit; a narrower query may succeed."""
