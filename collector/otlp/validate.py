@@ -1,0 +1,74 @@
+"""Which decoded items can never be stored: vectorised checks over the columns of one decode call."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from collector.otlp.contexts import Contexts
+from collector.otlp.decode import Layout
+from storage.api import Signal
+
+INVALID_TRACE_ID = "invalid_trace_id"
+INVALID_SPAN_ID = "invalid_span_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the checks found, per request (row of the columns).
+
+    `items` counts what each request holds; `rejected[reason]` how many of them can never be stored; `malformed` marks
+    requests whose resource or scope is not a protobuf message at all.
+    """
+
+    items: NDArray[np.int64]
+    rejected: dict[str, NDArray[np.int64]]
+    malformed: NDArray[np.bool_]
+
+
+def check(signal: Signal, parts: Layout, requests: int, contexts: Contexts) -> Verdict:
+    """Judge every item. Log records are always storable: bad ids only dissociate them (OTLP logs.proto)."""
+    rejected = {}
+    request_of_item = parts.request_of_item
+    if signal is Signal.TRACES and len(parts.items):
+        bad_trace = ~valid_ids(parts.items.field("trace_id"), 16)
+        bad_span = ~valid_ids(parts.items.field("span_id"), 8) & ~bad_trace
+        for reason, bad in ((INVALID_TRACE_ID, bad_trace), (INVALID_SPAN_ID, bad_span)):
+            if bad.any():
+                rejected[reason] = np.bincount(request_of_item[bad], minlength=requests)
+    return Verdict(
+        items=np.bincount(request_of_item, minlength=requests),
+        rejected=rejected,
+        malformed=_malformed(parts, requests, contexts),
+    )
+
+
+def valid_ids(ids: pa.BinaryArray, size: int) -> NDArray[np.bool_]:
+    """Tell which ids have the right length and are not all zero."""
+    offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    right_size = np.diff(offsets) == size
+    if len(ids) == 0 or ids.buffers()[2] is None:
+        return np.zeros(len(ids), np.bool_)
+    data = np.frombuffer(ids.buffers()[2], np.uint8)
+    if right_size.all():
+        words = data[offsets[0] : offsets[-1]].reshape(-1, size).view(np.uint64)
+        return np.asarray(words.any(axis=1), np.bool_)
+    starts = offsets[:-1][right_size]
+    nonzero = data[starts[:, None] + np.arange(size)].any(axis=1)
+    right_size[right_size] = nonzero
+    return right_size
+
+
+def _malformed(parts: Layout, requests: int, contexts: Contexts) -> NDArray[np.bool_]:
+    bad = np.zeros(requests, np.bool_)
+    resources, scopes = parts.resources, parts.scopes
+    pairs = zip(resources.field("resource").to_pylist(), resources.field("schema_url").to_pylist(), strict=True)
+    for row, (message, url) in enumerate(pairs):
+        if contexts.resource(message, url) is None:
+            bad[parts.request_of_resource[row]] = True
+    pairs = zip(scopes.field("scope").to_pylist(), scopes.field("schema_url").to_pylist(), strict=True)
+    for row, (message, url) in enumerate(pairs):
+        if contexts.scope(message, url) is None:
+            bad[parts.request_of_resource[parts.resource_of_scope[row]]] = True
+    return bad
