@@ -102,15 +102,17 @@ def _segments(table: pa.Table) -> tuple[_Ints, _Ints]:
 def _fixed_ids(column: pa.ChunkedArray, width: int) -> _UInts:
     """Return ids of `width` bytes as unsigned 64-bit words."""
     ids = pa.concat_arrays([chunk.cast(pa.binary(width)) for chunk in column.chunks])
-    words: _UInts = np.frombuffer(ids.buffers()[1], dtype=np.uint64)
+    words = np.frombuffer(ids.buffers()[1], dtype=np.uint64)
     per_id = width // 8
-    return words[ids.offset * per_id : (ids.offset + len(ids)) * per_id]
+    found: _UInts = words[ids.offset * per_id : (ids.offset + len(ids)) * per_id]
+    return found
 
 
 def _ends(starts: _UInts, durations: npt.NDArray[np.generic]) -> _UInts:
     """Add durations (negative ones count as zero) and stay at the largest time instead of wrapping."""
     room = np.uint64(np.iinfo(np.uint64).max) - starts
-    return starts + np.minimum(np.maximum(durations.astype(np.int64), 0).astype(np.uint64), room)
+    ends: _UInts = starts + np.minimum(np.maximum(durations.astype(np.int64), 0).astype(np.uint64), room)
+    return ends
 
 
 def _roots(table: pa.Table, first: _Ints, segment: _Ints) -> list[tuple[str | None, str | None]]:
