@@ -89,5 +89,3 @@ def attributes(lists: pa.ListArray) -> tuple[pa.MapArray, pa.StringArray]:
         pa.string(), len(lists), [None, pa.py_buffer(offsets.to_numpy().astype(np.int32)), pa.py_buffer(codes)]
     )
     return maps, types
-
-

@@ -205,5 +205,3 @@ def _table(columns: dict[str, pa.Array], schema: pa.Schema, keep: NDArray[np.boo
     if [field.type for field in table.schema] != expected:
         table = table.cast(schema)
     return table
-
-

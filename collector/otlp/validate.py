@@ -57,7 +57,7 @@ def valid_ids(ids: pa.BinaryArray, size: int) -> NDArray[np.bool_]:
     starts = offsets[:-1][right_size]
     nonzero = data[starts[:, None] + np.arange(size)].any(axis=1)
     right_size[right_size] = nonzero
-    return right_size
+    return np.asarray(right_size, np.bool_)
 
 
 def _malformed(parts: Layout, requests: int, contexts: Contexts) -> NDArray[np.bool_]:

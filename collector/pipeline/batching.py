@@ -1,0 +1,89 @@
+"""When the open batch is closed, and what it holds: the rule that trades insert size for freshness."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from collector.journal.journal import Segment
+from collector.journal.segment import Record
+from collector.otlp.contexts import Contexts
+from collector.otlp.decode import Decoder
+from collector.otlp.flatten import Received, flatten
+from storage.api import Signal
+from storage.schemas import LOGS, SPANS
+
+_SCHEMAS = {Signal.TRACES: SPANS, Signal.LOGS: LOGS}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """A batch is closed at the first of these."""
+
+    max_rows: int = 131_072
+    max_bytes: int = 96 * 2**20
+    max_age_seconds: float = 1.0
+    quiet_seconds: float = 0.1  # when little has come in for the batch, it waits no longer than this
+    little_rows: int = 2_000
+
+
+@dataclass(slots=True)
+class OpenBatch:
+    """Decoded requests that were made durable in the open segment. Owned by the journal stage."""
+
+    started: float = field(default_factory=time.monotonic)
+    rows: int = 0
+    bytes: int = 0
+    columns: dict[Signal, list[pa.RecordBatch]] = field(default_factory=lambda: {signal: [] for signal in Signal})
+    times: dict[Signal, list[NDArray[np.uint64]]] = field(default_factory=lambda: {signal: [] for signal in Signal})
+
+    def add(self, signal: Signal, columns: pa.RecordBatch, times: NDArray[np.uint64], rows: int, size: int) -> None:
+        """Add decoded requests that are durable now."""
+        self.columns[signal].append(columns)
+        self.times[signal].append(times)
+        self.rows += rows
+        self.bytes += size
+
+    def seconds_left(self, limits: BatchLimits, store_is_idle: bool) -> float:
+        """Return how long the batch may stay open; zero or less means close it now."""
+        if self.rows >= limits.max_rows or self.bytes >= limits.max_bytes:
+            return 0.0
+        little = store_is_idle and self.rows < limits.little_rows
+        age_limit = limits.quiet_seconds if little else limits.max_age_seconds
+        return self.started + age_limit - time.monotonic()
+
+
+@dataclass(slots=True)
+class ClosedBatch:
+    """A segment to store. `decoded` is None when memory was short: it is then decoded from the journal again."""
+
+    segment: Segment
+    decoded: OpenBatch | None
+
+
+def tables(batch: OpenBatch, contexts: Contexts) -> dict[Signal, pa.Table]:
+    """Flatten a batch to one table per signal."""
+    result = {}
+    for signal in Signal:
+        columns = batch.columns[signal]
+        if not columns:
+            result[signal] = _SCHEMAS[signal].empty_table()
+            continue
+        merged = columns[0] if len(columns) == 1 else pa.Table.from_batches(columns).combine_chunks().to_batches()[0]
+        result[signal] = flatten(signal, Received(merged, np.concatenate(batch.times[signal])), contexts)
+    return result
+
+
+def decode_records(decoder: Decoder, records: list[Record]) -> OpenBatch:
+    """Decode a segment's records again, to exactly the batch that was made when they came in."""
+    batch = OpenBatch()
+    for signal in Signal:
+        mine = [record for record in records if record.signal is signal]
+        if mine:
+            decoded = decoder.decode(signal, [record.body for record in mine])
+            times = np.array([record.received_unix_nano for record in mine], np.uint64)
+            rows = sum(record.items for record in mine)
+            batch.add(signal, decoded.columns, times, rows, sum(len(record.body) for record in mine))
+    return batch

@@ -1,0 +1,217 @@
+"""Last stage: closed batches become tables, pass the processors and are written to storage."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+import structlog
+
+from collector.journal.checkpoint import Checkpoint
+from collector.journal.journal import Journal, Segment
+from collector.otlp.contexts import Contexts
+from collector.otlp.decode import Decoder
+from collector.pipeline.batching import ClosedBatch, OpenBatch, decode_records, tables
+from collector.pipeline.ledger import Ledger
+from storage.api import Batch, Signal, Writer
+from storage.errors import StorageRejected, StorageUnavailable
+from storage.schemas import AGENT_SPANS
+
+_log = structlog.get_logger(__name__)
+
+_Written = tuple[pa.Table, pa.Table, pa.Table]  # spans, logs, agent spans
+
+RELEASED = "released_segment"
+LEDGER = "ledger"
+
+
+class Processor(Protocol):
+    """A step between decoding and storage. Pure and deterministic: a replayed batch must come out the same."""
+
+    def process(self, spans: pa.Table, logs: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Return the tables to store, in the schemas SPANS and LOGS."""
+        ...
+
+
+class AgentColumns(Protocol):
+    """Derives the normalised agent rows of a batch, and hears when they can be queried."""
+
+    def extract(self, spans: pa.Table) -> pa.Table:
+        """Return AGENT_SPANS rows of the agentic spans; pure and deterministic."""
+        ...
+
+    def stored(self, spans: pa.Table, logs: pa.Table, agent_spans: pa.Table) -> None:
+        """Note a batch that reads can see now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Limits of the store stage."""
+
+    max_decoded_batches: int = 2  # further closed batches wait on disk only
+    retry_seconds: float = 1.0
+    max_retry_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How the store stage does."""
+
+    failing_since: float | None  # time.time() of the first failure in a row
+    waiting_batches: int
+    quarantined_batches: int
+    last_write_seconds: float
+
+
+class StoreStage:
+    """Writes closed batches in order. Owns the checkpoint."""
+
+    def __init__(
+        self,
+        settings: StoreSettings,
+        journal: Journal,
+        checkpoint: Checkpoint,
+        ledger: Ledger,
+        writer: Writer,
+        processors: Sequence[Processor] = (),
+        agents: AgentColumns | None = None,
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._checkpoint = checkpoint
+        self._ledger = ledger
+        self._writer = writer
+        self._processors = processors
+        self._agents = agents
+        self._waiting: deque[ClosedBatch] = deque(ClosedBatch(segment, None) for segment in journal.pending())
+        self._changed = threading.Condition()
+        self._closing = False
+        self._busy = False
+        self._abandon_at: float | None = None
+        self._status = StoreStatus(None, 0, 0, 0.0)
+        self._released = int(checkpoint.load().get(RELEASED, -1))
+        self._decoder, self._contexts = Decoder(), Contexts()
+        self._thread = threading.Thread(target=self._loop, name="baton-store")
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits to be stored and nothing is being written."""
+        return not self._busy and not self._waiting
+
+    @property
+    def status(self) -> StoreStatus:
+        """Return how the stage does."""
+        return self._status
+
+    def put(self, batch: ClosedBatch) -> None:
+        """Queue a closed batch; while storage works but is behind, wait a moment so that clients slow down."""
+        with self._changed:
+            if sum(1 for waiting in self._waiting if waiting.decoded) >= self._settings.max_decoded_batches:
+                if self._status.failing_since is None:
+                    self._changed.wait_for(self._has_room, timeout=1.0)
+                if not self._has_room():
+                    batch = ClosedBatch(batch.segment, None)
+            self._waiting.append(batch)
+            self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return sum(1 for waiting in self._waiting if waiting.decoded) < self._settings.max_decoded_batches
+
+    def close(self, timeout_seconds: float) -> None:
+        """Store what waits, for at most the given time; the rest stays in the journal."""
+        with self._changed:
+            self._closing = True
+            self._abandon_at = time.monotonic() + timeout_seconds
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while True:
+            with self._changed:
+                self._busy = False
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                batch = self._waiting.popleft()
+                self._busy = True
+                self._changed.notify_all()
+            if not self._store_until_done(batch):
+                return
+
+    def _store_until_done(self, batch: ClosedBatch) -> bool:
+        """Store one batch, retrying while storage is unavailable. False: given up because of shutdown."""
+        started = time.monotonic()
+        written: _Written | None = None
+        delay = self._settings.retry_seconds
+        while True:
+            try:
+                written = written or self._write(batch)
+                self._release(batch.segment)
+            except StorageRejected as error:
+                self._quarantine(batch.segment, error)
+                return True
+            except (StorageUnavailable, OSError) as error:
+                self._note_failure(error)
+                batch = ClosedBatch(batch.segment, None)  # memory is for what can be stored
+                with self._changed:
+                    if self._changed.wait_for(self._must_abandon, timeout=delay):
+                        return False
+                delay = min(delay * 2, self._settings.max_retry_seconds)
+            else:
+                self._note_success(time.monotonic() - started)
+                if self._agents is not None:
+                    self._agents.stored(*written)
+                return True
+
+    def _must_abandon(self) -> bool:
+        return self._closing and self._abandon_at is not None and time.monotonic() >= self._abandon_at
+
+    def _note_success(self, seconds: float) -> None:
+        self._status = StoreStatus(None, len(self._waiting), self._status.quarantined_batches, seconds)
+
+    def _note_failure(self, error: Exception) -> None:
+        since = self._status.failing_since or time.time()
+        self._status = StoreStatus(since, len(self._waiting) + 1, self._status.quarantined_batches, 0.0)
+        _log.error("storage_write_failed", error=type(error).__name__, detail=str(error)[:500])
+
+    def _quarantine(self, segment: Segment, error: Exception) -> None:
+        """Put aside a batch that storage will never take as it is: its file is kept and tried at the next start."""
+        self._journal.quarantine(segment)
+        status = self._status
+        self._status = StoreStatus(None, len(self._waiting), status.quarantined_batches + 1, status.last_write_seconds)
+        items = sum(segment.items.values())
+        _log.error("batch_quarantined", segment=segment.number, items=items, detail=str(error)[:500])
+
+    def _write(self, batch: ClosedBatch) -> _Written:
+        decoded = batch.decoded or decode_records(self._decoder, self._journal.read(batch.segment))
+        spans, logs, agent_spans = self._tables(decoded)
+        self._writer.write(Batch(batch.segment.batch_id, spans, logs, agent_spans))
+        self._ledger.stored(batch.segment.items, {Signal.TRACES: spans.num_rows, Signal.LOGS: logs.num_rows})
+        return spans, logs, agent_spans
+
+    def _release(self, segment: Segment) -> None:
+        # the ledger is on disk before the segment is gone, so that a crash between the two counts nothing twice
+        self._released = max(self._released, segment.number)
+        self._checkpoint.save({RELEASED: self._released, LEDGER: self._ledger.state()})
+        self._journal.release(segment)
+
+    def _tables(self, decoded: OpenBatch) -> tuple[pa.Table, pa.Table, pa.Table]:
+        flat = tables(decoded, self._contexts)
+        spans, logs = flat[Signal.TRACES], flat[Signal.LOGS]
+        for processor in self._processors:
+            spans, logs = processor.process(spans, logs)
+        agent_spans = self._agents.extract(spans) if self._agents else AGENT_SPANS.empty_table()
+        return spans, logs, agent_spans
