@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from storage.schemas import LOGS, SPANS
+from storage.schemas import AGENT_LOGS, LOGS, SPANS
 
 
 class Signal(StrEnum):
@@ -34,6 +34,7 @@ class Batch:
     spans: pa.Table  # SPANS
     logs: pa.Table  # LOGS
     agent_spans: pa.Table  # AGENT_SPANS
+    agent_logs: pa.Table = field(default_factory=AGENT_LOGS.empty_table)
 
     @property
     def rows(self) -> int:
@@ -334,7 +335,9 @@ class TraceReader(Protocol):
         """Return the distinct (service, span name, kind), sorted, at most 10,000."""
         ...
 
-    def attribute_keys(self, signal: Signal, level: Level = Level.ITEM, prefix: str = "", limit: int = 1000) -> list[str]:
+    def attribute_keys(
+        self, signal: Signal, level: Level = Level.ITEM, prefix: str = "", limit: int = 1000
+    ) -> list[str]:
         """Return attribute keys seen, sorted. EVENT and LINK are empty for logs."""
         ...
 

@@ -96,8 +96,9 @@ LOGS = pa.schema(
     ]
 )
 
-# One row per agentic span: the conventions' many keys normalised once at ingest. Token and cost columns are filled
-# only on the span that is the model call which spent them; null means that the telemetry does not say.
+# One row per agentic span: the conventions' many keys normalised once at ingest, as the span itself says them (a model
+# call's tokens may stand on several nested spans here; AGENT_RUNS counts each once). Null means that it does not say.
+# `batch_time_unix_nano` grows with every stored batch: what a restart has to look at again.
 AGENT_SPANS = pa.schema(
     [
         pa.field("trace_id", pa.binary(16)),
@@ -120,12 +121,46 @@ AGENT_SPANS = pa.schema(
         pa.field("cached_input_tokens", pa.int64()),
         pa.field("reasoning_tokens", pa.int64()),
         pa.field("cost_usd", pa.float64()),
+        pa.field("linked_trace_ids", pa.list_(pa.binary())),  # other traces that the span links to
+        pa.field("batch_time_unix_nano", pa.uint64()),
         pa.field("day", pa.date32()),
     ]
 )
 
-# One row per agent transfer, as `GET /api/v1/transfers` answers it. `group_key` names the group of traces whose
-# recomputation replaces the row.
+# The log records that may tell of a transfer, once more and whole: rules read them without touching all the others.
+AGENT_LOGS = LOGS.append(pa.field("batch_time_unix_nano", pa.uint64()))
+
+# One row per run of an agent: from its activation to its end, with what its own model calls spent, each counted once.
+# Calls outside any agent belong to a run without a name. `group_key`: see TRANSFERS.
+AGENT_RUNS = pa.schema(
+    [
+        pa.field("id", TEXT),
+        pa.field("group_key", TEXT),
+        pa.field("trace_id", pa.binary(16)),
+        pa.field("span_id", pa.binary(8)),
+        pa.field("service_name", TEXT),
+        pa.field("agent_name", TEXT),
+        pa.field("agent_id", TEXT),
+        pa.field("conversation_id", TEXT),
+        pa.field("user_id", TEXT),
+        pa.field("model", TEXT),  # of the run's first model call
+        pa.field("provider", TEXT),
+        pa.field("start_time_unix_nano", pa.uint64()),
+        pa.field("duration_ns", pa.int64()),
+        pa.field("error", pa.bool_()),
+        pa.field("model_calls", pa.uint32()),
+        pa.field("tool_calls", pa.uint32()),
+        pa.field("input_tokens", pa.int64()),
+        pa.field("output_tokens", pa.int64()),
+        pa.field("cached_input_tokens", pa.int64()),
+        pa.field("reasoning_tokens", pa.int64()),
+        pa.field("cost_usd", pa.float64()),
+        pa.field("day", pa.date32()),
+    ]
+)
+
+# One row per agent transfer, as `GET /api/v1/transfers` answers it. `group_key` names what the row was computed from and
+# is replaced with: the trace (32 hex digits), or `logs:<service>:<minute>` for log records outside any trace.
 TRANSFERS = pa.schema(
     [
         pa.field("id", TEXT),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -97,10 +98,10 @@ class IngestPipeline:
         decoder, contexts = Decoder(), Contexts()
         settings = self._settings
         while tickets := self._room.take(settings.max_requests_per_decode, settings.max_bytes_per_decode):
-            self._guard(tickets, lambda: self._groups.put(self._judge(decoder, contexts, tickets)))
+            self._guard(tickets, partial(self._decode, decoder, contexts, tickets))
         self._groups.put(None)
 
-    def _judge(self, decoder: Decoder, contexts: Contexts, tickets: list[Ticket]) -> list[Group]:
+    def _decode(self, decoder: Decoder, contexts: Contexts, tickets: list[Ticket]) -> None:
         groups = judge(decoder, contexts, tickets)
         for group in groups:
             for judged in group.requests:
@@ -108,7 +109,7 @@ class IngestPipeline:
                     self._ledger.received(group.signal, judged.items, judged.rejected)
                 else:
                     self._ledger.undecodable(group.signal, "malformed")
-        return groups
+        self._groups.put(groups)
 
     def _guard(self, tickets: list[Ticket], step: Callable[[], None]) -> None:
         """Run a step; whatever goes wrong, the clients are told to send again and the stage goes on."""
@@ -139,7 +140,7 @@ class IngestPipeline:
             if groups is None:
                 break
             tickets = [judged.ticket for group in groups for judged in group.requests]
-            self._guard(tickets, lambda: self._settle(groups))
+            self._guard(tickets, partial(self._settle, groups))
             if self._open and self._open.seconds_left(self._settings.batch, self._store.is_idle) <= 0:
                 self._cut()
         self._cut()

@@ -1,0 +1,171 @@
+"""The storage port for agents: what the transfer processor reads and writes, and what the query API asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from storage.api import TimeRange
+
+# What joins traces into groups, one row per trace.
+TRACE_JOINS = pa.schema(
+    [
+        pa.field("trace_id", pa.binary(16)),
+        pa.field("start_time_unix_nano", pa.uint64()),
+        pa.field("end_time_unix_nano", pa.uint64()),
+        pa.field("conversation_ids", pa.list_(pa.string())),
+        pa.field("linked_trace_ids", pa.list_(pa.binary())),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCursor:
+    """Where a page of transfers ended."""
+
+    time_unix_nano: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferQuery:
+    """Transfers that satisfy everything below, newest first, ties by id descending; None means "any"."""
+
+    time: TimeRange | None = None
+    trace_id: bytes | None = None  # the transfer's trace or its target's
+    trace_ids: Sequence[bytes] | None = None
+    conversation_id: str | None = None
+    from_agent: str | None = None
+    to_agent: str | None = None
+    kind: str | None = None
+    signal: str | None = None
+    min_confidence: float = 0.0
+    limit: int = 100
+    after: TransferCursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Agent runs that satisfy everything below, oldest first; None means "any"."""
+
+    time: TimeRange | None = None
+    trace_id: bytes | None = None
+    conversation_id: str | None = None
+    agent_name: str | None = None
+    limit: int = 10_000
+
+
+# One row per agent name over a range.
+AGENT_FIGURES = pa.schema(
+    [
+        pa.field("agent_name", pa.string()),
+        pa.field("runs", pa.uint64()),
+        pa.field("errors", pa.uint64()),
+        pa.field("duration_p50_ns", pa.int64()),
+        pa.field("duration_p90_ns", pa.int64()),
+        pa.field("duration_p99_ns", pa.int64()),
+        pa.field("model_calls", pa.uint64()),
+        pa.field("tool_calls", pa.uint64()),
+        pa.field("input_tokens", pa.int64()),
+        pa.field("output_tokens", pa.int64()),
+        pa.field("cached_input_tokens", pa.int64()),
+        pa.field("reasoning_tokens", pa.int64()),
+        pa.field("cost_usd", pa.float64()),
+        pa.field("models", pa.list_(pa.string())),
+        pa.field("services", pa.list_(pa.string())),
+        pa.field("first_seen_unix_nano", pa.uint64()),
+        pa.field("last_seen_unix_nano", pa.uint64()),
+    ]
+)
+
+# One row per conversation, newest first.
+CONVERSATIONS = pa.schema(
+    [
+        pa.field("conversation_id", pa.string()),
+        pa.field("start_time_unix_nano", pa.uint64()),
+        pa.field("end_time_unix_nano", pa.uint64()),
+        pa.field("traces", pa.uint64()),
+        pa.field("spans", pa.uint64()),
+        pa.field("agents", pa.list_(pa.string())),
+        pa.field("users", pa.list_(pa.string())),
+        pa.field("errors", pa.uint64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationCursor:
+    """Where a page of conversations ended."""
+
+    end_time_unix_nano: int
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationQuery:
+    """Conversations with an agentic span in the range, ordered by their latest end, newest first."""
+
+    time: TimeRange
+    agent_name: str | None = None
+    user_id: str | None = None
+    limit: int = 50
+    after: ConversationCursor | None = None
+
+
+class AgentStore(Protocol):
+    """Agent rows. The errors are those of `storage.api`; all methods may be called from any thread."""
+
+    def agentic_since(self, batch_time_unix_nano: int) -> tuple[list[bytes], list[tuple[str, int]]]:
+        """Return what was stored in batches at or after the time and may hold transfers.
+
+        First the trace ids of agentic spans and log records, then (service, event time) of agentic records without one.
+        """
+        ...
+
+    def trace_joins(self, trace_ids: Sequence[bytes]) -> pa.Table:
+        """Return TRACE_JOINS rows of those traces that have agentic spans."""
+        ...
+
+    def traces_of_conversations(self, conversation_ids: Sequence[str], time: TimeRange) -> list[bytes]:
+        """Return the traces with an agentic span of one of the conversations that starts in the range."""
+        ...
+
+    def traces_linking_to(self, trace_ids: Sequence[bytes]) -> list[bytes]:
+        """Return the traces that have an agentic span which links to one of the traces."""
+        ...
+
+    def agent_logs(self, trace_ids: Sequence[bytes]) -> pa.Table:
+        """Return the AGENT_LOGS rows of the traces."""
+        ...
+
+    def traceless_agent_logs(self, service_name: str, time: TimeRange) -> pa.Table:
+        """Return the AGENT_LOGS rows of a service that belong to no trace."""
+        ...
+
+    def replace_agent_rows(self, group_keys: Sequence[str], transfers: pa.Table, runs: pa.Table) -> None:
+        """Make TRANSFERS and AGENT_RUNS rows the only ones of the given group keys. Idempotent.
+
+        Readers see the old or the new rows of a group, never both.
+        """
+        ...
+
+    def find_transfers(self, query: TransferQuery) -> pa.Table:
+        """Return at most `query.limit` TRANSFERS rows."""
+        ...
+
+    def find_runs(self, query: RunQuery) -> pa.Table:
+        """Return at most `query.limit` AGENT_RUNS rows."""
+        ...
+
+    def agent_figures(self, time: TimeRange) -> pa.Table:
+        """Return AGENT_FIGURES over the runs that start in the range, most runs first; nameless runs are left out."""
+        ...
+
+    def conversations(self, query: ConversationQuery) -> pa.Table:
+        """Return at most `query.limit` CONVERSATIONS rows."""
+        ...
+
+    def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
+        """Return the traces that have an agentic span of the conversation, oldest first."""
+        ...
