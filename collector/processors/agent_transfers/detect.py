@@ -1,0 +1,173 @@
+"""Detecting the agent transfers of one group of traces: a pure function of its spans and log records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+from collector.processors.agent_transfers.activations import Activation
+from collector.processors.agent_transfers.claims import Claims, settle
+from collector.processors.agent_transfers.group import Group, prepare
+from collector.processors.agent_transfers.model import LogRecord, Span, Transfer
+from collector.processors.agent_transfers.names import is_placeholder, stem
+from collector.processors.agent_transfers.options import Options, make_options
+from collector.processors.agent_transfers.rules import (
+    agent_in_tool,
+    agent_nesting,
+    agent_sequence,
+    conversation_sequence,
+    logs,
+    registry,
+)
+from collector.processors.agent_transfers.rules.logs import LogTransfer
+from collector.processors.agent_transfers.rules.trigger import Trigger
+
+__all__ = ["Options", "detect", "make_options"]
+
+_TOLD_TWICE_NANO = 2_000_000_000
+"""A log line and a span tell of one transfer when they are at most this far apart."""
+
+_StructureRule = Callable[[Claims], Iterator[tuple[Activation, Trigger]]]
+_CLAIMING: tuple[tuple[str, _StructureRule], ...] = (
+    (agent_in_tool.RULE, agent_in_tool.find),
+    (agent_nesting.RULE, agent_nesting.find),
+)
+_FOLLOWING: tuple[tuple[str, _StructureRule], ...] = (
+    (agent_sequence.RULE, agent_sequence.find),
+    (conversation_sequence.RULE, conversation_sequence.find),
+)
+
+
+def detect(spans: Sequence[Span], logs_: Sequence[LogRecord], options: Options) -> list[Transfer]:
+    """Return the transfers of one group, ordered by time.
+
+    The group is all spans and log records of traces that belong together (see `grouping`); log records without a trace may
+    be given on their own. The result depends on the set of spans and records only: not on their order, on how they were
+    batched, or on exact repetitions.
+    """
+    group = prepare(spans)
+    claims = settle(group, registry.triggers(group, options))
+    rows = [_row(group, trigger, options, run) for run, trigger in _pairs(claims, options)]
+    rows += [_row(group, trigger, options, None, completed=False) for trigger in claims.open]
+    rows += [_row(group, trigger, options, None) for trigger in claims.evident]
+    told = _SpanRows(rows)
+    for transfer in logs.find(group, logs_, options):
+        if not told.tells(transfer):
+            rows.append(_log_row(group, transfer, options))
+    kept = {row.id: row for row in rows if row.confidence >= options.min_confidence and row.to_agent != row.from_agent}
+    return sorted(kept.values(), key=lambda row: (row.time_unix_nano, row.trace_id, row.id))
+
+
+def _pairs(claims: Claims, options: Options) -> Iterator[tuple[Activation, Trigger]]:
+    """Let the structure rules claim what the triggers left, then yield every run with its trigger."""
+    if conversation_sequence.RULE not in options.disabled_rules:
+        answered = list(conversation_sequence.answer_open(claims))
+        for run, trigger in answered:
+            if run.number not in claims.by_run and trigger in claims.open:
+                claims.claim(run.number, trigger)
+                claims.open.remove(trigger)
+    for rule, find in _CLAIMING:
+        if rule not in options.disabled_rules:
+            for run, trigger in list(find(claims)):
+                claims.claim(run.number, trigger)
+    following = [pair for rule, find in _FOLLOWING if rule not in options.disabled_rules for pair in find(claims)]
+    by_number = claims.group.activations.by_number
+    for number, trigger in claims.by_run.items():
+        yield by_number[number], trigger
+    yield from following
+
+
+def _row(group: Group, trigger: Trigger, options: Options, run: Activation | None, completed: bool = True) -> Transfer:
+    span = group.forest.spans[trigger.index]
+    target = group.forest.spans[run.top] if run else None
+    source_run = group.activations.by_number.get(trigger.source_run)
+    to_agent = run.name if run else (group.known(trigger.target) or trigger.target)
+    from_agent = "" if is_placeholder(trigger.source) else trigger.source
+    target_span_id = target.span_id if target else b""
+    conversation = group.facts[trigger.index].fields.conversation_id
+    conversation = conversation or (source_run.conversation if source_run else "") or (run.conversation if run else "")
+    return Transfer(
+        id=_id("span", span.trace_id, span.span_id, target_span_id, from_agent, to_agent, trigger.time),
+        project=options.project,
+        trace_id=span.trace_id,
+        conversation_id=conversation,
+        from_agent=from_agent,
+        to_agent=to_agent,
+        from_agent_id=trigger.source_id or (source_run.agent_id if source_run else ""),
+        to_agent_id=(run.agent_id if run else "") or trigger.target_id,
+        kind=trigger.kind,
+        completed=completed,
+        waits=trigger.waits,
+        time_unix_nano=trigger.time,
+        trigger_span_id=span.span_id,
+        target_span_id=target_span_id,
+        target_trace_id=target.trace_id if target and target.trace_id != span.trace_id else b"",
+        reason=trigger.reason,
+        signal="span",
+        rule=trigger.rule,
+        confidence=trigger.confidence,
+    )
+
+
+def _log_row(group: Group, transfer: LogTransfer, options: Options) -> Transfer:
+    record = transfer.record
+    index = group.forest.position.get((record.trace_id, record.span_id))
+    facts = group.facts[index] if index is not None else None
+    return Transfer(
+        id=_id(
+            "log",
+            record.trace_id,
+            record.span_id,
+            record.service_name,
+            transfer.source,
+            transfer.target,
+            record.time_unix_nano,
+        ),
+        project=options.project,
+        trace_id=record.trace_id,
+        conversation_id=facts.fields.conversation_id if facts else "",
+        from_agent=transfer.source,
+        to_agent=transfer.target,
+        from_agent_id=transfer.source_id,
+        to_agent_id=transfer.target_id,
+        kind=transfer.kind,
+        completed=transfer.completed,
+        waits=transfer.kind == "delegation",
+        time_unix_nano=record.time_unix_nano,
+        trigger_span_id=record.span_id,
+        target_span_id=b"",
+        target_trace_id=b"",
+        reason=transfer.reason,
+        signal="log",
+        rule=transfer.rule,
+        confidence=transfer.confidence,
+    )
+
+
+def _id(*parts: bytes | str | int) -> str:
+    """Hash what identifies a transfer; every part is set off by its length."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part if isinstance(part, bytes) else str(part).encode("utf-8", "replace")
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()[:32]
+
+
+class _SpanRows:
+    """Span transfers by trace and target, to find the ones a log line tells again."""
+
+    def __init__(self, rows: list[Transfer]) -> None:
+        self._rows: dict[tuple[bytes, str], list[Transfer]] = {}
+        for row in rows:
+            self._rows.setdefault((row.trace_id, stem(row.to_agent)), []).append(row)
+
+    def tells(self, transfer: LogTransfer) -> bool:
+        """Tell whether a span transfer is the same as one that a log line tells."""
+        if not transfer.record.trace_id:
+            return False
+        near = self._rows.get((transfer.record.trace_id, stem(transfer.target)), [])
+        return any(
+            abs(row.time_unix_nano - transfer.record.time_unix_nano) <= _TOLD_TWICE_NANO
+            and (not transfer.source or not row.from_agent or stem(row.from_agent) == stem(transfer.source))
+            for row in near
+        )

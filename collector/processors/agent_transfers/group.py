@@ -1,0 +1,121 @@
+"""One group of traces, prepared for the rules: forest, facts, activations, and which traces belong together."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from collector.processors.agent_transfers.activations import Activation, Activations, find_activations
+from collector.processors.agent_transfers.grouping import link_components
+from collector.processors.agent_transfers.identity import langgraph
+from collector.processors.agent_transfers.identity.facts import Facts, all_facts
+from collector.processors.agent_transfers.identity.resolve import agent_runs
+from collector.processors.agent_transfers.model import Span
+from collector.processors.agent_transfers.names import normal, stem
+from collector.processors.agent_transfers.tree import ROOT, Forest, build_forest
+
+TOLERANCE_NANO = 2_000_000
+"""Clocks and rounding: how far a span may start before the one that caused it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Everything the rules may read. Positions are positions in `forest.spans`."""
+
+    forest: Forest
+    facts: tuple[Facts, ...]
+    activations: Activations
+    component: dict[bytes, bytes]
+    display: dict[str, str]
+    stems: dict[str, str]
+    ended: dict[bytes, tuple[tuple[int, ...], tuple[Activation, ...]]]
+
+    def component_of(self, index: int) -> bytes:
+        """Return the link-joined component a span's trace is in."""
+        return self.component[self.forest.spans[index].trace_id]
+
+    def known(self, name: str) -> str:
+        """Return the spelling the agent runs use for a name, or an empty text if no agent of the group is called so."""
+        return self.display.get(normal(name)) or self.stems.get(stem(name), "")
+
+    def is_run(self, index: int) -> bool:
+        """Tell whether a span is itself (part of) an agent run."""
+        around = self.activations.around(index)
+        return around is not None and index in around.members
+
+    def owner(self, index: int) -> tuple[str, Activation | None]:
+        """Return the agent a span works for: the run around it, what the span says, or the last run before it."""
+        around = self.activations.around(index)
+        named = self.facts[index].owner
+        if around is not None:
+            return around.name, around
+        span = self.forest.spans[index]
+        if not named and langgraph.is_langgraph(span.attributes):
+            named = langgraph.agent_of(span.attributes)
+        if named:
+            return self.known(named) or named, None
+        before = self._last_before(span) if not self._below_agent_kind(index) else None
+        return (before.name, before) if before else ("", None)
+
+    def _last_before(self, span: Span) -> Activation | None:
+        ends, activations = self.ended.get(span.trace_id, ((), ()))
+        at = bisect_right(ends, span.start_time_unix_nano + TOLERANCE_NANO)
+        return activations[at - 1] if at else None
+
+    def _below_agent_kind(self, index: int) -> bool:
+        """An agent run without a usable name around a span: then the run before it is not its owner."""
+        return any(self.facts[above].fields.operation == "invoke_agent" for above in self.forest.ancestors(index))
+
+    def tool_above(self, index: int) -> int:
+        """Return the nearest tool span above, up to the activation around; ROOT if there is none."""
+        enclosing = self.activations.enclosing
+        number = enclosing[self.forest.parent[index]] if self.forest.parent[index] != ROOT else None
+        for above in self.forest.ancestors(index):
+            if self.facts[above].is_tool:
+                return above
+            if enclosing[above] != number:
+                break
+        return ROOT
+
+
+def prepare(spans: Sequence[Span]) -> Group:
+    """Prepare a group; the result does not depend on the order or the repetition of `spans`."""
+    forest = build_forest([span for span in spans if span.attributes.get("logfire.span_type") != "pending_span"])
+    facts = all_facts(forest.spans)
+    activations = find_activations(forest, facts, agent_runs(forest, facts))
+    display, stems = _spellings(activations)
+    return Group(
+        forest=forest,
+        facts=facts,
+        activations=activations,
+        component=link_components(forest.spans),
+        display=display,
+        stems=stems,
+        ended=_by_end(forest, activations),
+    )
+
+
+def _spellings(activations: Activations) -> tuple[dict[str, str], dict[str, str]]:
+    display: dict[str, str] = {}
+    by_stem: dict[str, set[str]] = {}
+    for activation in activations.real:
+        for alias in sorted(activation.aliases):
+            display.setdefault(alias, activation.name)
+        display[normal(activation.name)] = activation.name
+    for form, name in display.items():
+        by_stem.setdefault(stem(form), set()).add(name)
+    return display, {form: next(iter(names)) for form, names in by_stem.items() if len(names) == 1}
+
+
+def _by_end(forest: Forest, activations: Activations) -> dict[bytes, tuple[tuple[int, ...], tuple[Activation, ...]]]:
+    """List each trace's outermost activations by their end."""
+    lists: dict[bytes, list[Activation]] = {}
+    for activation in activations.real:
+        if activations.parent_of(activation) is None:
+            lists.setdefault(forest.spans[activation.top].trace_id, []).append(activation)
+    result = {}
+    for trace_id, outermost in lists.items():
+        outermost.sort(key=lambda act: (act.end, act.start, act.top))
+        result[trace_id] = (tuple(act.end for act in outermost), tuple(outermost))
+    return result

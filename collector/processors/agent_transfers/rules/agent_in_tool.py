@@ -1,0 +1,77 @@
+"""An agent that runs while another agent's tool call is open, in instrumentations that do not nest the spans.
+
+Containment in time alone is weak, so the run has to fill most of the tool call, and spans must not show another run in it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from collector.processors.agent_transfers.activations import NO_ACTIVATION, Activation
+from collector.processors.agent_transfers.claims import Claims
+from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
+from collector.processors.agent_transfers.names import same_agent
+from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, Trigger, at_span
+from collector.processors.agent_transfers.tree import ROOT
+
+RULE = "agent_in_tool"
+
+_FILLED_SHARE = 0.5
+_LOOK_BACK = 64
+
+
+def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
+    """Yield the runs that happen inside another agent's tool call, with the call as their trigger."""
+    group = claims.group
+    runs = [run for run in group.activations.real if run.parent == NO_ACTIVATION]
+    above = {run.number: group.tool_above(run.top) for run in runs}
+    explained = {group.tool_above(run.top) for run in group.activations.real}
+    tools = _tools_by_trace(group, explained)
+    for run in runs:
+        if run.number in claims.by_run:
+            continue
+        tool = above[run.number] if above[run.number] != ROOT else _open_tool(group, run, tools)
+        if tool == ROOT:
+            continue
+        owner, _ = group.owner(tool)
+        if owner and not same_agent(owner, run.name):
+            yield (
+                run,
+                at_span(
+                    group, tool, RULE, AGENT_AS_TOOL, run.name, 0.75, waits=True, runs_here=True, target_run=run.number
+                ),
+            )
+
+
+def _tools_by_trace(group: Group, explained: set[int]) -> dict[bytes, tuple[list[int], list[int]]]:
+    tools: dict[bytes, tuple[list[int], list[int]]] = {}
+    for index, span in enumerate(group.forest.spans):
+        if group.facts[index].is_tool and index not in explained:
+            starts, positions = tools.setdefault(span.trace_id, ([], []))
+            starts.append(span.start_time_unix_nano)
+            positions.append(index)
+    return tools
+
+
+def _open_tool(group: Group, run: Activation, tools: dict[bytes, tuple[list[int], list[int]]]) -> int:
+    """Return the tool call started last before the run that is open during all of it."""
+    if _beside_others(group, run):
+        return ROOT
+    starts, positions = tools.get(group.forest.spans[run.top].trace_id, ([], []))
+    at = bisect_right(starts, run.start + TOLERANCE_NANO)
+    for index in positions[max(0, at - _LOOK_BACK) : at][::-1]:
+        span = group.forest.spans[index]
+        fills = run.end - run.start >= _FILLED_SHARE * (span.end_time_unix_nano - span.start_time_unix_nano)
+        if (
+            fills
+            and span.end_time_unix_nano + TOLERANCE_NANO >= run.end
+            and not same_agent(group.owner(index)[0], run.name)
+        ):
+            return index
+    return ROOT
+
+
+def _beside_others(group: Group, run: Activation) -> bool:
+    """A run below an agent that only runs others belongs to that one, however the times fall."""
+    return any(above in group.activations.wrappers for above in group.forest.ancestors(run.top))

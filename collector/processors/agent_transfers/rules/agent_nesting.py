@@ -1,0 +1,41 @@
+"""An agent's run inside another agent's run: a delegation, or an agent used as a tool when a tool call is in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from collector.processors.agent_transfers.activations import Activation
+from collector.processors.agent_transfers.claims import Claims
+from collector.processors.agent_transfers.identity.facts import Strength
+from collector.processors.agent_transfers.names import normal
+from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, DELEGATION, Trigger, at_span
+from collector.processors.agent_transfers.tree import ROOT
+
+RULE = "agent_nesting"
+
+
+def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
+    """Yield the unclaimed runs inside other runs; several runs of one agent in one tool call are one transfer."""
+    group = claims.group
+    seen: set[tuple[object, ...]] = set()
+    last: dict[int, str] = {}
+    for run in group.activations.real:
+        parent = group.activations.parent_of(run)
+        if parent is None:
+            continue
+        tool = group.tool_above(run.top)
+        again = run.strength == Strength.STEP and last.get(parent.number) == normal(run.name)
+        last[parent.number] = normal(run.name)
+        key = (tool, normal(run.name)) if tool != ROOT else (run.number,)
+        if run.number in claims.by_run or again or key in seen:
+            seen.add(key)
+            continue
+        seen.add(key)
+        sure = Strength.STRONG == run.strength == parent.strength
+        index = tool if tool != ROOT else parent.top
+        kind = AGENT_AS_TOOL if tool != ROOT else DELEGATION
+        trigger = at_span(
+            group, index, RULE, kind, run.name, 0.9 if sure else 0.75, source=parent.name, waits=True, runs_here=True,
+            target_run=run.number,
+        )  # fmt: skip
+        yield run, trigger

@@ -1,0 +1,82 @@
+"""The arguments of a tool call, wherever an instrumentation put them: JSON attributes, wrapped objects, span events, reprs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from collector.processors.agent_transfers.model import Span, Value
+from collector.processors.agent_transfers.values import parse_object, quoted_field, text
+
+ARGUMENT_KEYS = (
+    "gen_ai.tool.call.arguments", "gcp.vertex.agent.tool_call_args", "tool_arguments", "tool.arguments",
+    "tool_call.function.arguments", "ai.toolCall.args", "ai.toolCall.input", "gen_ai.tool.input", "input.value",
+    "traceloop.entity.input", "langfuse.observation.input", "gen_ai.tool.arguments", "mlflow.spanInputs", "input",
+    "tool.input", "tool.parameters", "gen_ai.prompt", "mastra.tool.input",
+)  # fmt: skip
+_RESULT_KEYS = (
+    "gen_ai.tool.call.result", "output.value", "tool_response", "gcp.vertex.agent.tool_response", "traceloop.entity.output",
+    "ai.toolCall.result", "langfuse.observation.output", "gen_ai.tool.output", "mlflow.spanOutputs", "output",
+)  # fmt: skip
+_WRAPPERS = ("kwargs", "inputs", "input", "arguments", "args", "parameters", "input_str", "tool_input")
+_EVENT_NAMES = frozenset({"gen_ai.tool.message", "gen_ai.tool.call", "gen_ai.assistant.message", "tool.call"})
+_EVENT_KEYS = ("content", "arguments", "gen_ai.tool.call.arguments", "input")
+_MAX_DEPTH = 3
+
+
+def argument_texts(span: Span) -> Iterator[Value]:
+    """Yield every value that may hold the call's arguments, best first."""
+    for key in ARGUMENT_KEYS:
+        if key in span.attributes:
+            yield span.attributes[key]
+    for event in span.events:
+        if event.name in _EVENT_NAMES:
+            for key in _EVENT_KEYS:
+                if key in event.attributes:
+                    yield event.attributes[key]
+
+
+def argument(span: Span, names: tuple[str, ...]) -> str:
+    """Return the first argument among `names` that is a text or a number; empty if none is recorded."""
+    for value in argument_texts(span):
+        if found := _lookup(parse_object(value), names, 0):
+            return found
+        if isinstance(value, str) and (found := _in_repr(value, names)):
+            return found
+    return ""
+
+
+def _lookup(given: dict[str, Value], names: tuple[str, ...], depth: int) -> str:
+    if "properties" in given and "type" in given:  # the tool's schema, not a call
+        return ""
+    for name in names:
+        if found := text(given.get(name)):
+            return found
+    if depth >= _MAX_DEPTH:
+        return ""
+    for wrapper in _WRAPPERS:
+        if wrapper in given:
+            inner = parse_object(given[wrapper])
+            if found := _lookup(inner, names, depth + 1):
+                return found
+            if not inner and isinstance(given[wrapper], str) and (found := _in_repr(text(given[wrapper]), names)):
+                return found
+    return ""
+
+
+def _in_repr(value: str, names: tuple[str, ...]) -> str:
+    """Arguments as a language's repr of a mapping: only a whole mapping counts, never free text."""
+    stripped = value.strip()[:4000]
+    if not stripped.startswith("{") or '"properties"' in stripped or "'properties'" in stripped:
+        return ""
+    return next((found for name in names if (found := quoted_field(stripped, name))), "")
+
+
+def result_text(span: Span) -> str:
+    """Return the start of the call's recorded result, in lower case."""
+    for key in _RESULT_KEYS:
+        if found := text(span.attributes.get(key)):
+            return found[:2000].lower()
+    for event in span.events:
+        if event.name == "gen_ai.choice" and (found := text(event.attributes.get("message"))):
+            return found[:2000].lower()
+    return ""
