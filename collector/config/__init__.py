@@ -1,0 +1,1 @@
+"""What users write: `otel-config.yaml`, in the OpenTelemetry Collector's style."""

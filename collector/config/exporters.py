@@ -1,0 +1,54 @@
+"""Settings of the exporters: where telemetry goes, the store first of all."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from collector.config.values import Duration, Section, Size, setting
+
+
+def whole_days(value: timedelta) -> timedelta:
+    """Return the value when it is a whole number of days, at least one: whole days are what is dropped."""
+    if value < timedelta(days=1) or value % timedelta(days=1):
+        msg = 'retention works in whole days: write "7d", or null to keep everything'
+        raise ValueError(msg)
+    return value
+
+
+Days = Annotated[Duration, AfterValidator(whole_days)]
+
+
+class Retention(Section):
+    """How long and how much is kept. Null means "without limit"."""
+
+    traces: Days | None = setting("7d", description="Age at which a day of spans is dropped; null keeps all.")
+    logs: Days | None = setting("7d", description="Age at which a day of log records is dropped; null keeps all.")
+    max_disk: Size | None = setting(
+        None, ge=64 << 20, description="Disk the store may use; beyond it the oldest day goes. Null: no cap."
+    )
+
+
+class Storage(Section):
+    """Keeps telemetry and answers queries."""
+
+    engine: Literal["embedded"] = Field(
+        default="embedded", description="`embedded`: ClickHouse inside this process; nothing to install or start."
+    )
+    directory: Path | None = Field(default=None, description="Where the data is; null means `<data_dir>/clickhouse`.")
+    memory_limit: Size = setting(
+        "800MiB", ge=256 << 20, description="Memory the engine may use for inserts, merges and queries together."
+    )
+    query_memory_limit: Size = setting(
+        "400MiB", ge=16 << 20, description="Memory one query may use; beyond it the query fails, nothing else."
+    )
+    query_timeout: Duration = setting(
+        "30s", gt=timedelta(0), description="Time one query may take; beyond it the query fails, nothing else."
+    )
+    query_threads: int = Field(default=2, ge=1, description="Threads one query may use.")
+    max_queries: int = Field(default=8, ge=2, description="Queries and inserts that run side by side; others wait.")
+    retention: Retention = Field(default=Retention(), description="What is dropped when.")
+
+
+EXPORTERS: dict[str, type[Storage]] = {"storage": Storage}

@@ -1,0 +1,37 @@
+"""The one way to a configuration: files, then `--set` options, then the environment, then every check."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from collector.config.errors import ConfigError, Problem
+from collector.config.expand import expand
+from collector.config.model import COMPONENT_TYPES, Config
+from collector.config.read import assign, complete, read_files
+from collector.config.references import check
+from collector.config.validate import validate
+
+
+def load(
+    files: Sequence[Path] = (),
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """Return the configuration that the files (merged in order) and the `key.path=value` options describe.
+
+    Without either it is the default one. Raises `ConfigError` with every problem found.
+    """
+    problems: list[Problem] = []
+    raw = complete(read_files(files, problems), Config().as_written())
+    assign(raw, options, problems)
+    raw = expand(raw, os.environ if environment is None else environment, problems)
+    before = tuple(problems)
+    unresolved = {problem.path for problem in before}
+    config = validate(raw, problems)
+    if config is not None:
+        problems.extend(check(config, {section: raw.get(section) or {} for section in COMPONENT_TYPES}))
+    # What an unset variable left behind is not worth a second line.
+    problems = [*before, *(p for p in problems[len(before) :] if p.path not in unresolved)]
+    if config is None or problems:
+        raise ConfigError(problems)
+    return config

@@ -1,0 +1,82 @@
+"""Checks across sections: what `service` names exists, fits together, and does not share a port."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from collector.config.errors import Problem
+from collector.config.extensions import JaegerGrpc, Query
+from collector.config.model import SIGNALS, Config, component_type
+from collector.config.service import Pipeline
+from collector.config.validate import unknown
+from collector.config.values import Address
+
+Names = Mapping[str, Collection[str]]  # section → the ids written in it, valid or not
+
+
+def check(config: Config, defined: Names) -> list[Problem]:
+    """Return the faults that no section can see by itself; `config` may lack components that are invalid."""
+    return [*_extensions(config, defined), *_pipelines(config, defined), *_ports(config)]
+
+
+def _extensions(config: Config, defined: Names) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, name in enumerate(config.service.extensions):
+        path = f"service.extensions[{index}]"
+        if name not in defined["extensions"]:
+            yield Problem(path, f'"{name}": {unknown(name, list(defined["extensions"]), "extension")}')
+        elif component_type(name) in seen:
+            yield Problem(path, f'"{name}": only one extension of type "{component_type(name)}" can run')
+        seen.add(component_type(name))
+
+
+def _pipelines(config: Config, defined: Names) -> Iterator[Problem]:
+    signals: set[str] = set()
+    for name, pipeline in config.service.pipelines.items():
+        path = f"service.pipelines.{name}"
+        signal = component_type(name)
+        if signal not in SIGNALS:
+            yield Problem(path, "Baton stores traces and logs; name the pipeline after one of them")
+        elif signal in signals:
+            yield Problem(path, f"there is another pipeline for {signal}; put its receivers and exporters into one")
+        signals.add(signal)
+        yield from _names(defined, path, pipeline)
+    yield from (Problem("service.pipelines", f"there is no pipeline for {s}") for s in SIGNALS if s not in signals)
+    stores = {e for p in config.service.pipelines.values() for e in p.exporters if component_type(e) == "storage"}
+    if len(stores) != 1:
+        yield Problem("service.pipelines", "every pipeline must end in the same one exporter of type storage")
+
+
+def _names(defined: Names, path: str, pipeline: Pipeline) -> Iterator[Problem]:
+    for role, names in (
+        ("receivers", pipeline.receivers),
+        ("processors", pipeline.processors),
+        ("exporters", pipeline.exporters),
+    ):
+        for index, name in enumerate(names):
+            where = f"{path}.{role}[{index}]"
+            if name not in defined[role]:
+                yield Problem(where, f'"{name}": {unknown(name, list(defined[role]), role[:-1])}')
+            elif name in names[:index]:
+                yield Problem(where, f'"{name}" is here twice')
+
+
+def endpoints(config: Config) -> Iterator[tuple[str, Address]]:
+    """Yield the path and address of every endpoint that will be opened."""
+    used = {name for pipeline in config.service.pipelines.values() for name in pipeline.receivers}
+    for name, receiver in config.receivers.items():
+        if name in used:
+            protocols = receiver.protocols
+            for transport, settings in (("grpc", protocols.grpc), ("http", protocols.http)):
+                if settings is not None:
+                    yield f"receivers.{name}.protocols.{transport}.endpoint", settings.endpoint
+    for name in config.service.extensions:
+        extension = config.extensions.get(name)
+        if isinstance(extension, Query | JaegerGrpc):
+            yield f"extensions.{name}.endpoint", extension.endpoint
+
+
+def _ports(config: Config) -> Iterator[Problem]:
+    taken: dict[Address, str] = {}
+    for path, address in endpoints(config):
+        if address.port and address in taken:
+            yield Problem(path, f"{address} is already used by {taken[address]}")
+        taken.setdefault(address, path)
