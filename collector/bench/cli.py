@@ -1,0 +1,92 @@
+"""`baton bench ingest` and `baton bench query`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from collector.bench.ingest import KINDS, IngestResult, run_ingest
+from collector.bench.load import LoadSpec
+from collector.bench.query import QueryPlan, run_query
+from collector.bench.report import ingest_table, query_tables, sustained_lines, yardstick_table
+from collector.bench.yardstick import INSERT_SIZES, InsertRate, YardstickSpec, measure_all
+
+app = typer.Typer(help="Measure this Baton on this machine: a real server, a real load, a scratch folder.")
+_console = Console()
+
+Scratch = Annotated[Path, typer.Option("--data-dir", help="Folder for scratch data; must be on the disk to measure.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write every figure to this file.")]
+Engine = Annotated[str, typer.Option("--storage", help="Storage engine to measure.")]
+_TEMPORARY = Path(gettempdir())
+
+
+@app.command()
+def ingest(
+    clients: Annotated[str, typer.Option(help="Numbers of concurrent clients, a run each.")] = "1,4,16,64",
+    seconds: Annotated[float, typer.Option(min=1, help="How long each run sends.")] = 20.0,
+    kind: Annotated[str, typer.Option(help=f"What is sent: {', '.join(KINDS)}.")] = "traces",
+    agentic: Annotated[bool, typer.Option(help="Spans as an agent framework writes them.")] = False,
+    sustained: Annotated[float | None, typer.Option(min=60, help="One long run of so many seconds.")] = None,
+    yardstick: Annotated[bool, typer.Option(help="Measure the engine alone as well.")] = True,
+    yardstick_rows: Annotated[int, typer.Option(min=262_144, help="Rows for each insert size.")] = 1 << 20,
+    data_dir: Scratch = _TEMPORARY,
+    storage: Engine = "embedded",
+    json_file: JsonFile = None,
+) -> None:
+    """Send OTLP from a second process and report what was acknowledged, queryable, used and kept."""
+    if kind not in KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
+    load = replace(KINDS[kind], agentic=agentic, seconds=sustained or seconds)
+    results = []
+    for count in [int(number) for number in clients.split(",")][: 1 if sustained else None]:
+        _console.print(f"[dim]{count} clients, {load.seconds:.0f} s …[/dim]")
+        results.append(run_ingest(replace(load, clients=count), _settings(storage), data_dir))
+    rates = _measure_yardstick(load, storage, yardstick_rows, data_dir) if yardstick else []
+    _show_ingest(results, rates, f"Ingest of {kind}, {load.per_request} a request", bool(sustained))
+    _write(json_file, {"ingest": [asdict(result) for result in results], "yardstick": [asdict(rate) for rate in rates]})
+
+
+@app.command()
+def query(
+    spans: Annotated[int, typer.Option(min=10_000, help="Spans to fill; log records are a tenth of it.")] = 1_000_000,
+    repeat: Annotated[int, typer.Option(min=1, help="How often each read is timed.")] = 50,
+    with_ingest: Annotated[bool, typer.Option(help="Ask again beside half of the fill's rate.")] = False,
+    data_dir: Scratch = _TEMPORARY,
+    storage: Engine = "embedded",
+    json_file: JsonFile = None,
+) -> None:
+    """Fill a server through OTLP and time every kind of read over HTTP."""
+    _console.print(f"[dim]filling {spans:,} spans …[/dim]")
+    result = run_query(QueryPlan(spans, repeat, with_ingest), _settings(storage), data_dir)
+    for table in query_tables(result):
+        _console.print(table)
+    _write(json_file, {"query": asdict(result)})
+
+
+def _settings(storage: str) -> dict[str, Any]:
+    return {"exporters": {"storage": {"engine": storage}}}
+
+
+def _measure_yardstick(load: LoadSpec, storage: str, rows: int, scratch: Path) -> list[InsertRate]:
+    _console.print("[dim]the engine alone …[/dim]")
+    base = YardstickSpec(str(scratch), engine=storage, signal=load.signal, agentic=load.agentic, rows=rows)
+    return measure_all([replace(base, rows_per_insert=size) for size in INSERT_SIZES])
+
+
+def _show_ingest(results: Sequence[IngestResult], rates: Sequence[InsertRate], title: str, sustained: bool) -> None:
+    _console.print(ingest_table(results, rates, title))
+    if sustained:
+        for line in sustained_lines(results[0]):
+            _console.print(line)
+    if rates:
+        _console.print(yardstick_table(rates))
+
+
+def _write(file: Path | None, figures: dict[str, Any]) -> None:
+    if file is not None:
+        file.write_text(json.dumps(figures, indent=1))
