@@ -1,13 +1,15 @@
 """Settings of the receivers, with the Collector's names."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from collector.config.values import Duration, Endpoint, Section, Size, setting
 
 UrlPath = Annotated[str, Field(pattern=r"^/[^\s?#]*$")]
+ApiKey = Annotated[SecretStr, Field(min_length=1)]
 
 
 class Tls(Section):
@@ -40,25 +42,60 @@ class Cors(Section):
     max_age: Duration = setting("2h", description="How long a browser keeps the answer.")
 
 
-class OtlpGrpc(Section):
+class Auth(Section):
+    """API keys, sent as `authorization: Bearer KEY` or `x-api-key: KEY`; without this section everybody may send."""
+
+    api_keys: tuple[ApiKey, ...] = Field(min_length=1, description="Keys that may send; write them as `${env:NAME}`.")
+
+
+class OtlpTransport(Section):
+    """What both transports have."""
+
+    max_concurrent_requests: int = Field(
+        default=1024, ge=1, description="Requests worked on at once; beyond it they are refused (retryable)."
+    )
+    response_timeout: Duration = setting(
+        "4s", gt=timedelta(0), description="A request not durable by then is refused; a Collector resends after 5s."
+    )
+    auth: Auth | None = Field(default=None, description="API keys; none are asked for without it.")
+    tls: Tls | None = Field(default=None, description="TLS; plain text without it.")
+
+
+class OtlpGrpc(OtlpTransport):
     """OTLP/gRPC."""
 
     endpoint: Endpoint = setting("localhost:4317", description="Where it listens, `host:port`.")
     max_recv_msg_size_mib: int = Field(
         default=64, ge=1, le=1024, description="Largest request in MiB, before and after decompression."
     )
-    tls: Tls | None = Field(default=None, description="TLS; plain text without it.")
+    max_concurrent_streams: int = Field(default=1024, ge=1, description="Requests at once on one connection.")
+    max_connection_age: Duration | None = setting(
+        None, gt=timedelta(0), description="Connections older than this are closed, for load balancers. Null: never."
+    )
+    reflection: bool = Field(default=False, description="Tell gRPC tools which services there are.")
 
 
-class OtlpHttp(Section):
+class OtlpHttp(OtlpTransport):
     """OTLP/HTTP, protobuf and JSON."""
 
     endpoint: Endpoint = setting("localhost:4318", description="Where it listens, `host:port`.")
     max_request_body_size: Size = setting(
         "64MiB", ge=1024, description="Largest request, before and after decompression."
     )
+    max_receiving_size: Size = setting(
+        "256MiB", ge=1024, description="Bodies still arriving, together; beyond it requests are refused (retryable)."
+    )
+    read_header_timeout: Duration = setting("10s", gt=timedelta(0), description="Time to send a request's headers.")
+    read_timeout: Duration = setting("30s", gt=timedelta(0), description="Time to send a request's body.")
+    idle_timeout: Duration = setting(
+        "75s", ge=timedelta(seconds=1), description="How long an idle connection is kept, in whole seconds."
+    )
+    traces_url_path: UrlPath = Field(default="/v1/traces", description="Where traces are posted.")
+    logs_url_path: UrlPath = Field(default="/v1/logs", description="Where logs are posted.")
+    metrics_url_path: UrlPath = Field(
+        default="/v1/metrics", description="Where metrics are posted: accepted, not stored, and the sender is told so."
+    )
     cors: Cors | None = Field(default=None, description="Browser pages that may send; none without it.")
-    tls: Tls | None = Field(default=None, description="TLS; plain text without it.")
 
 
 class Protocols(Section):

@@ -1,11 +1,12 @@
 """The `service` section: what of everything configured runs, and how the process itself behaves."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from collector.config.values import Section, Size, setting
+from collector.config.values import Duration, Section, Size, setting
 
 
 class Pipeline(Section):
@@ -24,6 +25,24 @@ class Journal(Section):
         "4GiB",
         ge=16 << 20,
         description="At this size requests are refused (retryable) until the store has caught up.",
+    )
+
+
+class Ingest(Section):
+    """How requests become inserts. The defaults are those that the benchmarks were made with."""
+
+    max_in_flight: Size = setting(
+        "256MiB",
+        ge=1 << 20,
+        description="Requests without an answer; beyond it more are refused (retryable).",
+    )
+    batch_rows: int = Field(default=131_072, ge=1, description="An insert has at most about this many rows.")
+    batch_size: Size = setting("96MiB", ge=1 << 20, description="An insert has at most about this many bytes.")
+    batch_timeout: Duration = setting(
+        "1s", gt=timedelta(0), description="Under load, an insert waits at most this long."
+    )
+    quiet_timeout: Duration = setting(
+        "100ms", gt=timedelta(0), description="When little arrives, an insert waits at most this long."
     )
 
 
@@ -47,6 +66,7 @@ class Service(Section):
 
     data_dir: Path = Field(default=Path("data"), description="Folder for everything Baton keeps.")
     journal: Journal = Field(default=Journal(), description="The durable ingest journal.")
+    ingest: Ingest = Field(default=Ingest(), description="How requests become inserts.")
     telemetry: Telemetry = Field(default=Telemetry(), description="What Baton tells of itself.")
     extensions: tuple[str, ...] = Field(
         default=("query", "jaeger_grpc", "admin"), description="Ids of extensions to run."

@@ -234,6 +234,37 @@ def test_sections_must_be_mappings(tmp_path: Path) -> None:
     assert found["extensions.query"] == "must be a mapping"
 
 
+def test_secrets_are_not_shown() -> None:
+    options = ["receivers.otlp.protocols.grpc.auth.api_keys=['${env:KEY}']"]
+
+    config = load([], options, {"KEY": "open-sesame"})
+
+    grpc = config.receivers["otlp"].protocols.grpc
+    assert grpc is not None
+    assert grpc.auth is not None
+    assert [key.get_secret_value() for key in grpc.auth.api_keys] == ["open-sesame"]
+    assert "sesame" not in f"{config!r}{config}{config.as_written()}"
+
+
+def test_rules_and_patterns_are_checked_at_start() -> None:
+    def fault(setting: str) -> str:
+        return faults(options=(f"processors.agent_transfers.{setting}",))["processors.agent_transfers"]
+
+    assert "there is no rule" in fault("rules.handof_span=false")
+    assert "is the name of a built-in rule" in fault("patterns.log_arrow.expression=(?P<target>a)")
+    assert "a group named 'target' is required" in fault("patterns.ours.expression=a")
+    assert "exponential" in fault('patterns.ours.expression="(?P<target>a+)+"')
+
+
+def test_rules_and_patterns_become_options() -> None:
+    options = ["rules.agent_sequence=false", "patterns.ours.expression=to (?P<target>[a-z]+)"]
+
+    made = load([], [f"processors.agent_transfers.{option}" for option in options], {}).processors["agent_transfers"]
+
+    assert made.options().disabled_rules == frozenset({"agent_sequence"})
+    assert [pattern.rule for pattern in made.options().log_patterns][-1] == "ours"
+
+
 def test_settings_keep_their_units() -> None:
     storage = load(options=["exporters.storage.memory_limit=1.5GiB", "exporters.storage.query_timeout=1m30s"])
 
