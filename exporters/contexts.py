@@ -1,0 +1,145 @@
+"""Resource and scope contexts of stored rows, parsed once: many rows share one.
+
+Instances are shared and compared by identity: never change one in place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
+
+from exporters.columns import RAW, Attribute
+from storage.attributes import ABSENT, from_any_value, to_any_value
+
+_CACHED = 1024
+# A context over this size is parsed each time, so that the cache stays within some tens of megabytes at worst.
+_LARGEST_CACHED = 8 * 1024
+
+_Context = TypeVar("_Context", "ResourceContext", "ScopeContext")
+_Rendered = TypeVar("_Rendered")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResourceContext:
+    """A resource with its schema URL. `message` is None when the sender gave no resource.
+
+    `cacheable` when it is small and will be met again, see `once_per_context`.
+    """
+
+    message: Resource | None
+    schema_url: str
+    attributes: tuple[Attribute, ...]
+    cacheable: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScopeContext:
+    """An instrumentation scope with its schema URL. `message` is None when the sender gave no scope.
+
+    `cacheable` when it is small and will be met again, see `once_per_context`.
+    """
+
+    message: InstrumentationScope | None
+    schema_url: str
+    name: str
+    version: str
+    attributes: tuple[Attribute, ...]
+    cacheable: bool = False
+
+
+def resource_context(raw: bytes) -> ResourceContext:
+    """Return the parsed `resource` column value."""
+    return _cached_resource(raw) if len(raw) <= _LARGEST_CACHED else _parse_resource(raw)
+
+
+def scope_context(raw: bytes) -> ScopeContext:
+    """Return the parsed `scope` column value."""
+    return _cached_scope(raw) if len(raw) <= _LARGEST_CACHED else _parse_scope(raw)
+
+
+def resource_contexts(raws: Sequence[bytes]) -> list[ResourceContext]:
+    """Return the context of each row; equal bytes give the same object."""
+    return _shared(raws, resource_context)
+
+
+def scope_contexts(raws: Sequence[bytes]) -> list[ScopeContext]:
+    """Return the context of each row; equal bytes give the same object."""
+    return _shared(raws, scope_context)
+
+
+def with_attributes(context: ResourceContext, attributes: Sequence[Attribute]) -> ResourceContext:
+    """Return a context with other resource attributes, in the given order."""
+    message = Resource()
+    if context.message is not None:
+        message.CopyFrom(context.message)
+        message.ClearField("attributes")
+    message.attributes.extend(key_values(attributes))
+    return ResourceContext(message, context.schema_url, tuple(attributes))
+
+
+def with_scope_attributes(context: ScopeContext, attributes: Sequence[Attribute]) -> ScopeContext:
+    """Return a context with other scope attributes, in the given order."""
+    message = InstrumentationScope()
+    if context.message is not None:
+        message.CopyFrom(context.message)
+        message.ClearField("attributes")
+    message.attributes.extend(key_values(attributes))
+    return ScopeContext(message, context.schema_url, context.name, context.version, tuple(attributes))
+
+
+def key_values(attributes: Sequence[Attribute]) -> list[KeyValue]:
+    """Return attributes as OTLP messages."""
+    return [
+        KeyValue(key=key)
+        if letter == ABSENT
+        else KeyValue(key=key, value=to_any_value(letter, value if isinstance(value, bytes) else value.encode()))
+        for key, letter, value in attributes
+    ]
+
+
+def once_per_context(render: Callable[[_Context], _Rendered]) -> Callable[[_Context], _Rendered]:
+    """Keep what `render` makes of the contexts used most recently. Bounded: large contexts are rendered each time."""
+    cached = lru_cache(_CACHED)(render)
+
+    @wraps(render)
+    def rendered(context: _Context) -> _Rendered:
+        return cached(context) if context.cacheable else render(context)
+
+    return rendered
+
+
+def _shared(raws: Sequence[bytes], parse: Callable[[bytes], _Context]) -> list[_Context]:
+    parsed = {raw: parse(raw) for raw in dict.fromkeys(raws)}
+    return [parsed[raw] for raw in raws]
+
+
+def _parse_resource(raw: bytes) -> ResourceContext:
+    envelope = ResourceSpans.FromString(raw)
+    message = envelope.resource if envelope.HasField("resource") else None
+    small = len(raw) <= _LARGEST_CACHED
+    return ResourceContext(message, envelope.schema_url, _attributes(envelope.resource.attributes), small)
+
+
+def _parse_scope(raw: bytes) -> ScopeContext:
+    envelope = ScopeSpans.FromString(raw)
+    scope = envelope.scope
+    message = scope if envelope.HasField("scope") else None
+    small = len(raw) <= _LARGEST_CACHED
+    tags = _attributes(scope.attributes)
+    return ScopeContext(message, envelope.schema_url, scope.name, scope.version, tags, small)
+
+
+_cached_resource = lru_cache(_CACHED)(_parse_resource)
+_cached_scope = lru_cache(_CACHED)(_parse_scope)
+
+
+def _attributes(pairs: Sequence[KeyValue]) -> tuple[Attribute, ...]:
+    found: list[Attribute] = []
+    for pair in pairs:
+        letter, raw = from_any_value(pair.value) if pair.HasField("value") else (ABSENT, b"")
+        found.append((pair.key, letter, raw if letter in RAW else raw.decode()))
+    return tuple(found)
