@@ -4,7 +4,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from collector.config.values import Duration, Endpoint, Section, Size, setting
 
@@ -104,12 +111,9 @@ class Protocols(Section):
     grpc: OtlpGrpc | None = Field(default=None, description="OTLP/gRPC; off without this key.")
     http: OtlpHttp | None = Field(default=None, description="OTLP/HTTP; off without this key.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _an_empty_key_means_on(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {key: {} if item is None else item for key, item in value.items()}
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialise(self).items() if value is not None}
 
     @model_validator(mode="after")
     def _has_a_transport(self) -> Self:
@@ -125,6 +129,14 @@ class OtlpReceiver(Section):
     protocols: Protocols = Field(
         default=Protocols(grpc=OtlpGrpc(), http=OtlpHttp()), description="The transports to listen on."
     )
+
+    @classmethod
+    def as_meant(cls, written: Any) -> Any:
+        """Return the settings with `grpc:` and `http:` without a value read as "on, with the defaults"."""
+        if not isinstance(written, dict) or not isinstance(written.get("protocols"), dict):
+            return written
+        protocols = {key: {} if value is None else value for key, value in written["protocols"].items()}
+        return {**written, "protocols": protocols}
 
 
 RECEIVERS: dict[str, type[OtlpReceiver]] = {"otlp": OtlpReceiver}

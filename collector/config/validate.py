@@ -62,7 +62,7 @@ def _service(raw: object, problems: list[Problem]) -> Service | None:
 def _section(model: type[S], path: str, raw: object, problems: list[Problem]) -> S | None:
     # JSON mode is strict about what users mix up ("1" for 1) and lenient about what YAML has no type for (paths).
     try:
-        return model.model_validate_json(orjson.dumps({} if raw is None else raw))
+        return model.model_validate_json(orjson.dumps(model.as_meant({} if raw is None else raw)))
     except ValidationError as error:
         problems.extend(_problem(model, path, details) for details in error.errors())
         return None
@@ -75,6 +75,8 @@ def _problem(model: type[BaseModel], path: str, details: ErrorDetails) -> Proble
         return Problem(where, unknown(str(location[-1]), known_keys(model, location[:-1]), "key"))
     if details["type"] in {"model_type", "dict_type", "model_attributes_type"}:
         return Problem(where, "must be a mapping")
+    if details["type"] in {"tuple_type", "list_type"}:
+        return Problem(where, "must be a list")
     message = details["msg"].removeprefix("Value error, ")
     return Problem(where, message[:1].lower() + message[1:])
 

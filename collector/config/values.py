@@ -35,6 +35,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
+    @classmethod
+    def as_meant(cls, written: Any) -> Any:
+        """Return what a user wrote in the form that the fields describe."""
+        return written
+
 
 def parse_duration(value: object) -> timedelta:
     """Read "500ms", "5s", "1h30m" or "7d"."""

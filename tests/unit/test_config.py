@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,8 +57,6 @@ def test_the_file_at_the_top_names_every_key() -> None:
 
 
 def test_what_is_shown_can_be_read_again(tmp_path: Path) -> None:
-    import yaml
-
     shown = yaml.safe_dump(Config().as_written())
 
     assert load([write(tmp_path, shown)], environment={}) == Config()
@@ -138,6 +137,7 @@ def test_a_transport_is_on_when_its_key_is_there(tmp_path: Path) -> None:
     protocols = config.receivers["otlp"].protocols
     assert protocols.grpc is None
     assert protocols.http is not None
+    assert load(options=[f"receivers={yaml.safe_dump(config.as_written()['receivers'])}"], environment={}) == config
     assert "switch on grpc or http" in faults(options=("receivers.otlp.protocols={}",))["receivers.otlp.protocols"]
 
 
@@ -244,6 +244,17 @@ def test_secrets_are_not_shown() -> None:
     assert grpc.auth is not None
     assert [key.get_secret_value() for key in grpc.auth.api_keys] == ["open-sesame"]
     assert "sesame" not in f"{config!r}{config}{config.as_written()}"
+
+
+def test_files_that_settings_name(tmp_path: Path) -> None:
+    files = {"cert_file": write(tmp_path, "", "cert.pem"), "key_file": write(tmp_path, "", "key.pem")}
+    options = [f"receivers.otlp.protocols.http.tls.{key}={path}" for key, path in files.items()]
+
+    http = load([], options, {}).receivers["otlp"].protocols.http
+
+    assert http is not None
+    assert http.tls is not None
+    assert (http.tls.cert_file, http.tls.key_file) == (files["cert_file"], files["key_file"])
 
 
 def test_rules_and_patterns_are_checked_at_start() -> None:
