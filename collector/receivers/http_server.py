@@ -1,0 +1,129 @@
+"""Runs an ASGI application with uvicorn on a thread of its own."""
+
+import asyncio
+import socket
+import ssl
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from collector.receivers.errors import ListenError
+from collector.receivers.listening import BACKLOG, open_sockets
+from collector.receivers.loop_thread import LoopThread
+from collector.receivers.settings import HttpSettings
+
+MAX_HEADER_BYTES = 2**16
+_POLL_SECONDS = 0.005
+
+
+class HttpServer:
+    """`start` once, `close` once."""
+
+    def __init__(self, settings: HttpSettings, app: Any) -> None:
+        self._settings = settings
+        self._thread = LoopThread("baton-otlp-http")
+        self._config = _config(settings, app)
+        self._server = uvicorn.Server(self._config)
+        self._serving: asyncio.Future[None] | None = None
+        self._sockets: list[socket.socket] = []
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, 0 before `start` and after `close`."""
+        return int(self._sockets[0].getsockname()[1]) if self._sockets else 0
+
+    def start(self) -> None:
+        """Listen. Raises: ListenError when the address cannot be had, OSError when a TLS file cannot be used."""
+        self._config.load()  # reads the TLS files
+        self._sockets = open_sockets(self._settings.host, self._settings.port)
+        self._thread.start()
+        self._thread.call(self._start())
+
+    def close(self, grace_seconds: float) -> None:
+        """Stop listening and wait for requests under way, at most `grace_seconds`. Idempotent."""
+        if self._serving is not None:
+            self._config.timeout_graceful_shutdown = max(1, round(grace_seconds))
+            self._server.should_exit = True
+            self._thread.call(self._finish())
+            self._serving = None
+        for opened in self._sockets:
+            opened.close()
+        self._sockets = []
+        self._thread.stop()
+
+    async def _start(self) -> None:
+        self._serving = asyncio.ensure_future(self._server.serve(self._sockets))
+        while not self._server.started:
+            if self._serving.done():
+                self._serving.result()
+                raise ListenError("the HTTP server ended while it was starting")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _finish(self) -> None:
+        if self._serving is not None:
+            await self._serving
+
+
+def _config(settings: HttpSettings, app: Any) -> uvicorn.Config:
+    tls = settings.tls
+    return uvicorn.Config(
+        app,
+        http=_protocol(settings.header_seconds),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        ssl_certfile=tls.cert_file if tls else None,
+        ssl_keyfile=tls.key_file if tls else None,
+        ssl_ca_certs=str(tls.client_ca_file) if tls and tls.client_ca_file else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca_file else ssl.CERT_NONE,
+    )
+
+
+def _protocol(header_seconds: float) -> type[asyncio.Protocol]:
+    """Return uvicorn's protocol with limits on request headers, which uvicorn itself does not have."""
+
+    class HeaderLimits(HttpToolsProtocol):
+        _timer: asyncio.TimerHandle | None = None
+        _header_bytes = 0
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._await_headers()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_timer()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self._timer is None:
+                self._await_headers()
+
+        def on_headers_complete(self) -> None:
+            self._stop_timer()
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._timer is not None:
+                self._header_bytes += len(data)
+                if self._header_bytes > MAX_HEADER_BYTES:
+                    self.transport.close()
+
+        def _await_headers(self) -> None:
+            self._header_bytes = 0
+            self._timer = self.loop.call_later(header_seconds, self.transport.close)
+
+        def _stop_timer(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return HeaderLimits

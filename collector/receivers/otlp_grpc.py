@@ -1,0 +1,113 @@
+"""The OTLP/gRPC receiver.
+
+The handlers take bytes: a generated stub would answer INTERNAL to one invalid UTF-8 string, and clients drop that. They
+are registered as stream-unary, which is the same on the wire: so a call can be refused before its message is read and
+decompressed, and a message that grpc stops at the size limit is still noticed.
+"""
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from collector.pipeline.api import Ingest
+from collector.receivers.answers import Answers
+from collector.receivers.auth import Anyone, Authenticator
+from collector.receivers.errors import ListenError
+from collector.receivers.grpc_calls import SERVICES, ExportCalls
+from collector.receivers.listening import check_free
+from collector.receivers.loop_thread import LoopThread
+from collector.receivers.settings import GrpcSettings
+
+_log = structlog.get_logger(__name__)
+_MIN_PING_INTERVAL_MS = 5_000  # Collectors ping every 10 s; grpc's default of 5 min would disconnect them
+
+
+class OtlpGrpcReceiver:
+    """Serves Trace, Logs and Metrics Export and grpc.health.v1 on a thread of its own. `start` and `close` once."""
+
+    def __init__(self, settings: GrpcSettings, ingest: Ingest, auth: Authenticator | None = None) -> None:
+        self._settings = settings
+        self._ingest = ingest
+        self._auth = auth or Anyone()
+        self._thread = LoopThread("baton-otlp-grpc")
+        self._health = health.aio.HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self._calls: ExportCalls | None = None
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, 0 before `start`."""
+        return self._port
+
+    def start(self) -> None:
+        """Listen. Raises: ListenError when the address cannot be had, OSError when a TLS file cannot be read."""
+        settings = self._settings
+        check_free(settings.host, settings.port)  # grpc itself does not tell why it could not bind
+        credentials = _credentials(settings)
+        self._thread.start()
+        try:
+            self._port = self._thread.call(self._start(credentials))
+        except RuntimeError as error:
+            self._thread.stop()
+            raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {error}") from error
+        _log.info("receiver_started", receiver="otlp/grpc", host=settings.host, port=self._port)
+
+    def drain(self) -> None:
+        """Answer NOT_SERVING to health checks and UNAVAILABLE to new calls; calls under way go on."""
+        if self._calls is not None:
+            self._calls.is_draining = True
+            self._thread.call(self._health.enter_graceful_shutdown())
+
+    def close(self, grace_seconds: float = 5.0) -> None:
+        """Stop listening and wait for calls under way, at most `grace_seconds`. Idempotent."""
+        self.drain()
+        if self._server is not None:
+            self._thread.call(self._server.stop(grace_seconds))
+            self._server = self._calls = None
+        self._thread.stop()
+
+    async def _start(self, credentials: grpc.ServerCredentials | None) -> int:
+        settings = self._settings
+        server = grpc.aio.server(options=_options(settings))
+        self._calls = ExportCalls(settings, self._ingest, self._auth, Answers())
+        server.add_generic_rpc_handlers((self._calls,))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        for service in SERVICES:
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        if settings.reflection:
+            names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, server)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = f"{host}:{settings.port}"
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
+        await server.start()
+        self._server = server
+        return port
+
+
+def _credentials(settings: GrpcSettings) -> grpc.ServerCredentials | None:
+    tls = settings.tls
+    if tls is None:
+        return None
+    pair = (tls.key_file.read_bytes(), tls.cert_file.read_bytes())
+    client_ca = tls.client_ca_file.read_bytes() if tls.client_ca_file else None
+    return grpc.ssl_server_credentials([pair], client_ca, require_client_auth=client_ca is not None)
+
+
+def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", settings.max_request_bytes),
+        ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
+        ("grpc.so_reuseport", 0),  # two processes on one port would share its clients without a word
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
+    ]
+    if settings.max_connection_age_seconds is not None:
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)))
+    return options
