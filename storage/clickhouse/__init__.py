@@ -1,0 +1,1 @@
+"""ClickHouse behind the storage port: one SQL for the embedded engine and for a server."""

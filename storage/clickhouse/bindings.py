@@ -1,0 +1,68 @@
+"""Values bound to a query: texts travel as hex, because query parameters are read with escapes and must be text."""
+
+import math
+from collections.abc import Sequence
+
+from storage.api import TimeRange
+from storage.clickhouse.engine import Parameters
+
+MAX_UINT64 = 2**64 - 1
+
+
+class Bindings:
+    """Collects parameters; each method returns the SQL that stands for the value."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str | int | float] = {}
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters bound so far."""
+        return dict(self._values)
+
+    def copy(self) -> "Bindings":
+        """Return bindings that start with the same values."""
+        other = Bindings()
+        other._values = dict(self._values)
+        return other
+
+    def text(self, value: str | bytes) -> str:
+        """Bind a text or bytes of any content."""
+        raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+        return f"unhex({self._bind(raw.hex(), 'String')})"
+
+    def texts(self, values: Sequence[str | bytes]) -> str:
+        """Bind texts as an array literal."""
+        return "[" + ", ".join(self.text(value) for value in values) + "]"
+
+    def unsigned(self, value: int) -> str:
+        """Bind an integer, moved into 0 … 2**64 - 1."""
+        return self._bind(min(max(value, 0), MAX_UINT64), "UInt64")
+
+    def signed(self, value: int) -> str:
+        """Bind an integer; beyond 64 bits the nearest double decides, which no stored integer reaches."""
+        if -(2**63) <= value < 2**63:
+            return self._bind(value, "Int64")
+        return self.double(float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value))
+
+    def double(self, value: float) -> str:
+        """Bind a double."""
+        return self._bind(repr(value), "Float64")
+
+    def _bind(self, value: str | int | float, kind: str) -> str:
+        name = f"p{len(self._values)}"
+        self._values[name] = value
+        return f"{{{name}:{kind}}}"
+
+
+def id_list(ids: list[bytes]) -> str:
+    """Return raw ids as literals: hex made here can hold nothing but 0-9a-f."""
+    return ", ".join(f"unhex('{identifier.hex()}')" for identifier in ids)
+
+
+def time_sql(column: str, time: TimeRange, bindings: Bindings) -> str:
+    """Return SQL for `time.start <= column < time.end`; an end beyond 64 bits is open."""
+    parts = [f"{column} >= {bindings.unsigned(time.start)}"]
+    if time.end <= MAX_UINT64:
+        parts.append(f"{column} < {bindings.unsigned(time.end)}")
+    return " AND ".join(parts)

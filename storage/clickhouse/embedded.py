@@ -1,0 +1,227 @@
+"""The embedded engine: ClickHouse inside this process (chDB), one folder, one process.
+
+The engine installs handlers for deadly signals when it opens, and may leave SIGINT and SIGTERM blocked to handlers
+installed before: install yours after `open_embedded`. Never fork once it is open: it runs threads.
+"""
+
+import contextlib
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pyarrow as pa
+
+from storage.api import Storage
+from storage.clickhouse.engine import Dialect, Parameters, Settings
+from storage.clickhouse.errors import raise_port_error
+from storage.clickhouse.settings import MIB, EmbeddedSettings
+from storage.clickhouse.storage import open_storage
+from storage.errors import StorageUnavailable
+
+_DATABASE = "baton"
+_LOCK_FILE = "baton.lock"
+
+# One block for each partition, whatever the batch's size: the deduplication token only holds for equal blocks.
+_INSERT_SETTINGS: Settings = {
+    "async_insert": 0,
+    "max_insert_threads": 1,
+    "max_threads": 1,
+    "max_block_size": 1 << 24,
+    "max_insert_block_size": 1 << 24,
+    "min_insert_block_size_rows": 1 << 24,
+    "min_insert_block_size_bytes": 1 << 40,
+    "max_partitions_per_insert_block": 0,
+    "max_execution_time": 0,
+}
+
+
+def _engine_options(settings: EmbeddedSettings) -> dict[str, str | int]:
+    """Return server settings: small caches and few threads, because the collector shares the process."""
+    return {
+        "max_server_memory_usage": settings.memory_bytes,
+        "mark_cache_size": 48 * MIB,
+        "index_mark_cache_size": 16 * MIB,
+        "primary_index_cache_size": 48 * MIB,
+        "uncompressed_cache_size": 0,
+        "index_uncompressed_cache_size": 0,
+        "mmap_cache_size": 0,
+        "query_condition_cache_size": 8 * MIB,
+        "compiled_expression_cache_size": 8 * MIB,
+        "background_pool_size": 2,
+        "background_merges_mutations_concurrency_ratio": 1,
+        "background_common_pool_size": 2,
+        "background_move_pool_size": 1,
+        "background_fetches_pool_size": 1,
+        "background_schedule_pool_size": 4,
+        "max_thread_pool_size": 200,
+    }
+
+
+def _session_options(settings: EmbeddedSettings) -> dict[str, str | int | float]:
+    """Return the settings of every query that does not set its own."""
+    return {
+        "max_threads": settings.query_threads,
+        "max_memory_usage": settings.query_memory_bytes,
+        "max_bytes_before_external_group_by": settings.query_memory_bytes // 2,
+        "max_bytes_before_external_sort": settings.query_memory_bytes // 2,
+        "max_execution_time": settings.query_seconds,
+        "output_format_arrow_string_as_string": 0,
+        "output_format_arrow_compression_method": "none",
+        "log_queries": 0,
+    }
+
+
+class EmbeddedEngine:
+    """`Engine` over chDB: a pool of connections to the one engine this process can host."""
+
+    def __init__(self, path: Path, settings: EmbeddedSettings) -> None:
+        """Open the folder. Raises StorageUnavailable when another process (or path) holds the engine."""
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock_file = _lock(path / _LOCK_FILE)
+        options = urlencode(_engine_options(settings) | _session_options(settings))
+        self._address = f"{path.resolve()}?{options}"
+        self._free: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._slots = threading.Semaphore(settings.connections)
+        self._limit = settings.connections
+        self._closed = False
+        try:
+            # Imported late: loading the engine takes 250 MB, which other engines should not pay.
+            import chdb  # noqa: PLC0415
+
+            self._connect: Callable[[str], Any] = chdb.connect
+            first = self._connect(self._address)
+            first.query(f"CREATE DATABASE IF NOT EXISTS {_DATABASE} ENGINE = Atomic")
+            first.query(f"USE {_DATABASE}")
+            version = first.query("SELECT version()", "TSV").bytes().decode().strip()
+        except RuntimeError as error:
+            os.close(self._lock_file)
+            raise_port_error(error, writing=True)
+        self._free.put(first)
+        self._name = f"embedded ClickHouse {version}"
+
+    @property
+    def name(self) -> str:
+        """Name and version, for people."""
+        return self._name
+
+    @property
+    def dialect(self) -> Dialect:
+        """Plain MergeTree tables."""
+        return Dialect()
+
+    def query(self, sql: str, parameters: Parameters | None = None, settings: Settings | None = None) -> pa.Table:
+        """See `Engine.query`."""
+        with self._connection() as connection:
+            try:
+                result = connection.query(sql + _settings_clause(settings), "ArrowStream", params=parameters)
+            except RuntimeError as error:
+                raise_port_error(error)
+            data = result.bytes()
+        with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+            return reader.read_all()
+
+    def command(self, sql: str, parameters: Parameters | None = None) -> None:
+        """See `Engine.command`."""
+        with self._connection() as connection:
+            try:
+                connection.query(sql, "Null", params=parameters)
+            except RuntimeError as error:
+                raise_port_error(error, writing=True)
+
+    def insert(self, table: str, columns: Sequence[str], rows: pa.Table, token: str = "") -> bool:
+        """See `Engine.insert`. One caller at a time, else the duplicate count may be another's."""
+        rows = rows.select(list(columns)).combine_chunks()  # the engine finds it by its name: `Python(rows)`
+        names = ", ".join(columns)
+        settings = {
+            **_INSERT_SETTINGS,
+            **({"insert_deduplication_token": token} if token else {"insert_deduplicate": 0}),
+        }
+        sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM Python(rows)" + _settings_clause(settings)
+        with self._connection() as connection:
+            try:
+                before = _duplicates(connection)
+                connection.query(sql, "Null")
+                return not token or _duplicates(connection) == before
+            except RuntimeError as error:
+                raise_port_error(error, writing=True)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in range(self._limit):
+            self._slots.acquire()
+        while not self._free.empty():
+            self._free.get().close()
+        os.close(self._lock_file)
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Any]:
+        with self._slots:
+            if self._closed:
+                raise StorageUnavailable("the store is closed")
+            try:
+                connection = self._free.get_nowait()
+            except queue.Empty:
+                connection = self._open_connection()
+            try:
+                yield connection
+            finally:
+                self._free.put(connection)
+
+    def _open_connection(self) -> Any:
+        try:
+            connection = self._connect(self._address)
+            connection.query(f"USE {_DATABASE}")
+        except RuntimeError as error:
+            raise_port_error(error, writing=True)
+        return connection
+
+
+def open_embedded(path: Path | str, settings: EmbeddedSettings | None = None) -> Storage:
+    """Open (creating or migrating it if need be) the store in a folder.
+
+    Raises: StorageUnavailable when another process holds the folder; StorageRejected when a newer version wrote it.
+    """
+    engine = EmbeddedEngine(Path(path), settings or EmbeddedSettings())
+    try:
+        return open_storage(engine)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def _lock(path: Path) -> int:
+    """Take the folder's lock; the kernel lets go of it when the process ends, however it ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        message = f"another process (or store object) has the folder {path.parent} open"
+        raise StorageUnavailable(message) from error
+    return descriptor
+
+
+def _settings_clause(settings: Settings | None) -> str:
+    """Return ` SETTINGS …`; texts are quoted with the two characters that matter escaped."""
+    if not settings:
+        return ""
+    return " SETTINGS " + ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
+
+
+def _literal(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _duplicates(connection: Any) -> bytes:
+    sql = "SELECT value FROM system.events WHERE event = 'DuplicatedInsertedBlocks'"
+    return bytes(connection.query(sql, "TSV").bytes())

@@ -1,0 +1,55 @@
+"""The small port inside this folder: all in which an embedded engine and a ClickHouse server differ."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+Parameters = Mapping[str, str | int | float]
+Settings = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What the migrations fill in: `{merge_tree}`, `{replacing}` and `{on_cluster}` in the .sql files."""
+
+    merge_tree: str = "MergeTree"
+    replacing: str = "ReplacingMergeTree"
+    on_cluster: str = ""
+
+
+class Engine(Protocol):
+    """A connection to ClickHouse. Thread-safe. Raises only the port's errors (`storage.errors`)."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, for people."""
+        ...
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the migrations need."""
+        ...
+
+    def query(self, sql: str, parameters: Parameters | None = None, settings: Settings | None = None) -> pa.Table:
+        """Run a SELECT; strings come back as `binary`, low-cardinality columns as plain values.
+
+        `parameters` fill `{name:Type}`. Texts are bound as hex and decoded in SQL with `unhex` (see `bindings`).
+        """
+        ...
+
+    def command(self, sql: str, parameters: Parameters | None = None) -> None:
+        """Run a statement without a result."""
+        ...
+
+    def insert(self, table: str, columns: Sequence[str], rows: pa.Table, token: str = "") -> bool:
+        """Insert rows durably (fsynced) as one block for each partition; return False if `token` was seen before.
+
+        A repeated `token` with the same rows stores nothing twice, partition by partition. Empty: no deduplication.
+        """
+        ...
+
+    def close(self) -> None:
+        """Wait for running queries and release the engine. Idempotent."""
+        ...

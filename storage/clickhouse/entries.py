@@ -1,0 +1,117 @@
+"""One attribute condition to SQL over a map of texts and the letters that say their types."""
+
+import math
+from dataclasses import dataclass
+
+from storage.api import Condition, Op
+from storage.clickhouse.bindings import Bindings
+from storage.contexts import double_text
+
+_NUMBER = "t IN ('i', 'd')"
+_ORDER = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+
+
+@dataclass(frozen=True, slots=True)
+class MapColumns:
+    """A map expression and the expression of its type letters, in the same order."""
+
+    entries: str
+    types: str
+
+
+def entry_exists(columns: MapColumns, condition: Condition, bindings: Bindings) -> str:
+    """Return SQL: does one entry satisfy the condition? A key may occur more than once; any entry counts."""
+    key = bindings.text(condition.key)
+    keys, values = f"mapKeys({columns.entries})", f"mapValues({columns.entries})"
+    if condition.op is Op.EXISTS:
+        return f"has({keys}, {key})"
+    predicate = _predicate(condition, bindings)
+    letters = f", splitByString('', {columns.types})" if "t " in predicate else ""
+    names = "k, v, t" if letters else "k, v"
+    found = f"arrayExists(({names}) -> k = {key} AND {predicate}, {keys}, {values}{letters})"
+    if condition.op is Op.EQ:  # what the bloom filter index understands comes first
+        return f"({_has_any(values, condition, bindings)} AND {found})"
+    return f"(has({keys}, {key}) AND {found})"
+
+
+def nested_exists(column: str, condition: Condition, bindings: Bindings) -> str:
+    """Return SQL: does one entry of one of the span's events (links) satisfy the condition?"""
+    inner = entry_exists(MapColumns("m", "mt"), condition, bindings)
+    found = f"arrayExists((m, mt) -> {inner}, {column}.attributes, {column}.attribute_types)"
+    if condition.op is Op.EQ:
+        return f"({_has_any('nested_values', condition, bindings)} AND {found})"
+    return f"(notEmpty({column}) AND {found})"
+
+
+def _has_any(values: str, condition: Condition, bindings: Bindings) -> str:
+    texts = _texts(condition.value)
+    if len(texts) == 1:
+        return f"has({values}, {bindings.text(texts[0])})"
+    return f"hasAny({values}, {bindings.texts(list(texts))})"
+
+
+def _predicate(condition: Condition, bindings: Bindings) -> str:
+    """Return SQL over k, v (the text) and t (the type letter)."""
+    value = bindings.text(condition.value)
+    match condition.op:
+        case Op.EQ:
+            return _equal(condition, bindings)
+        case Op.NE:
+            return f"NOT ({_equal(condition, bindings)})"
+        case Op.CONTAINS:
+            return f"position(v, {value}) > 0"
+        case Op.REGEX:
+            return f"match(v, {value})"
+        case _:
+            return _ordered(condition, bindings)
+
+
+def _equal(condition: Condition, bindings: Bindings) -> str:
+    texts = _texts(condition.value)
+    same = f"v = {bindings.text(condition.value)}"
+    if len(texts) == 1:
+        return same
+    return f"({same} OR ({_NUMBER} AND v IN ({', '.join(bindings.text(text) for text in texts)})))"
+
+
+def _ordered(condition: Condition, bindings: Bindings) -> str:
+    number = parse_number(condition.value)
+    if number is None or (isinstance(number, float) and math.isnan(number)):
+        return "0"
+    bound = bindings.signed(number) if isinstance(number, int) else bindings.double(number)
+    sign = _ORDER[condition.op]
+    # Integers stay integers: as doubles those beyond 2**53 would compare wrongly.
+    return f"((t = 'i' AND toInt64OrZero(v) {sign} {bound}) OR (t = 'd' AND toFloat64OrZero(v) {sign} {bound}))"
+
+
+def _texts(value: str) -> tuple[str, ...]:
+    """Return the texts that equal a value: itself, and what an integer or a double of the same number is kept as."""
+    number = parse_number(value)
+    if number is None:
+        return (value,)
+    texts = [value]
+    if isinstance(number, int) or number.is_integer():
+        texts.append(str(int(number)))
+    as_double = _double(number)
+    if as_double is not None and (as_double == number or math.isnan(as_double)):
+        texts.append(double_text(as_double))
+    return tuple(dict.fromkeys(texts))
+
+
+def _double(number: int | float) -> float | None:
+    try:
+        return float(number)
+    except OverflowError:
+        return None
+
+
+def parse_number(value: str) -> int | float | None:
+    """Return the number a text means, integers exactly, or None. Python's underscores and spaces are no numbers."""
+    if not value.isascii() or any(character in value for character in "_ \t\n\r\v\f"):
+        return None
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return None

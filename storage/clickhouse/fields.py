@@ -1,0 +1,87 @@
+"""Conditions on the item's own fields to SQL."""
+
+from collections.abc import Callable
+
+from storage.api import FieldCondition, Op, Signal, SpanField
+from storage.clickhouse.bindings import Bindings
+from storage.clickhouse.entries import parse_number
+
+_SIGN = {Op.EQ: "=", Op.NE: "!=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+
+# A negative duration (the end precedes the start) counts as zero, see `storage.schemas`.
+DURATION = "greatest(duration_ns, 0)"
+
+_TEXTS = {
+    Signal.TRACES: {
+        SpanField.NAME: "name",
+        SpanField.SERVICE: "service_name",
+        SpanField.STATUS_MESSAGE: "status_message",
+        SpanField.TRACE_STATE: "trace_state",
+        SpanField.PARENT_SPAN_ID: "lower(hex(parent_span_id))",
+    },
+    Signal.LOGS: {
+        SpanField.SERVICE: "service_name",
+        SpanField.SEVERITY_TEXT: "severity_text",
+        SpanField.BODY: "body",
+        SpanField.EVENT_NAME: "event_name",
+    },
+}
+_NUMBERS = {
+    Signal.TRACES: {SpanField.KIND: "kind", SpanField.STATUS: "status_code", SpanField.DURATION: DURATION},
+    Signal.LOGS: {SpanField.SEVERITY: "severity_number"},
+}
+_SCOPE = {SpanField.SCOPE_NAME: "name", SpanField.SCOPE_VERSION: "version"}
+
+
+def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings, context: Callable[[str, str], str]) -> str:
+    """Return a boolean SQL expression; a field that the signal does not have never matches.
+
+    `context(table, sql)` turns a condition on a small table's row into one on the item.
+    """
+    if condition.field in _SCOPE:
+        return context("scopes", _text(_SCOPE[condition.field], condition, bindings))
+    if condition.field in _TEXTS[signal]:
+        return _text(_TEXTS[signal][condition.field], condition, bindings)
+    if condition.field in _NUMBERS[signal]:
+        return _number(_NUMBERS[signal][condition.field], condition, bindings)
+    if condition.field is SpanField.EVENT_NAME:
+        return f"(notEmpty(events) AND arrayExists(n -> {_text('n', condition, bindings)}, events.name))"
+    return "0"
+
+
+def _text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
+    value = bindings.text(condition.value)
+    match condition.op:
+        case Op.EXISTS:
+            return f"({column} != '')"
+        case Op.CONTAINS:
+            return f"(position({column}, {value}) > 0)"
+        case Op.REGEX:
+            return f"match({column}, {value})"
+        case Op.EQ | Op.NE:
+            return f"({column} {_SIGN[condition.op]} {value})"
+        case _:
+            return _ordered_text(column, condition, bindings)
+
+
+def _ordered_text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
+    number = parse_number(condition.value)
+    if number is None:
+        return "0"
+    return f"ifNull(toFloat64OrNull({column}) {_SIGN[condition.op]} {bindings.double(float(number))}, 0)"
+
+
+def _number(column: str, condition: FieldCondition, bindings: Bindings) -> str:
+    match condition.op:
+        case Op.EXISTS:
+            return "1" if condition.field is SpanField.DURATION else f"({column} != 0)"
+        case Op.CONTAINS:
+            return f"(position(toString({column}), {bindings.text(condition.value)}) > 0)"
+        case Op.REGEX:
+            return f"match(toString({column}), {bindings.text(condition.value)})"
+        case _:
+            number = parse_number(condition.value)
+            if number is None:
+                return "1" if condition.op is Op.NE else "0"
+            bound = bindings.signed(number) if isinstance(number, int) else bindings.double(number)
+            return f"({column} {_SIGN[condition.op]} {bound})"

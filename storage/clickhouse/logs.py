@@ -1,0 +1,146 @@
+"""Find and count log records."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
+from storage.clickhouse.arrow import conform
+from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
+from storage.clickhouse.columns import LOG_COLUMNS
+from storage.clickhouse.conditions import Compiler, selective
+from storage.clickhouse.context_conditions import resolver
+from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.engine import Engine
+from storage.clickhouse.histogram import Histogram
+from storage.schemas import LOGS
+
+_FIRST, _GROWTH, _GROWTH_SELECTIVE = 100_000, 8, 64
+_TIME = "event_time_unix_nano"
+
+# Records of one time need an order that does not change from page to page; equal records are interchangeable.
+_TIE = (
+    "cityHash64(service_name, trace_id, span_id, severity_number, body, mapValues(attributes), mapKeys(attributes),"
+    " time_unix_nano, observed_time_unix_nano, event_name, resource_id, scope_id)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    sql: str
+    bindings: Bindings
+    oldest_first: bool
+
+    @property
+    def direction(self) -> str:
+        return "ASC" if self.oldest_first else "DESC"
+
+
+class LogTable:
+    """`storage.api.LogReader` over the logs table."""
+
+    def __init__(self, engine: Engine, resources: ContextTable, scopes: ContextTable, histogram: Histogram) -> None:
+        self._engine, self._histogram = engine, histogram
+        self._resources, self._scopes = resources, scopes
+
+    def find(self, query: LogQuery) -> LogPage:
+        """See `storage.api.LogReader.find_logs`."""
+        time = TimeRange(max(query.time.start, 0), min(query.time.end, MAX_UINT64 + 1))
+        reach = _reach(time, query)
+        skip = query.after.skip if query.after else 0
+        if query.limit <= 0 or reach.start >= reach.end:
+            return LogPage(LOGS.empty_table(), None)
+        search = self._search(query)
+        edge = self._edge(reach, search, query, skip + query.limit)
+        rows = self._records(edge, search, skip, query.limit)
+        if len(rows) < query.limit:
+            return LogPage(rows, None)
+        return LogPage(rows, _cursor(rows, query.after))
+
+    def count(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
+        """See `storage.api.LogReader.count_logs`."""
+        time = TimeRange(max(query.time.start, 0), min(query.time.end, MAX_UINT64 + 1))
+        if time.start >= time.end:
+            return []
+        search = self._search(query)
+        bindings = search.bindings.copy()
+        step = bindings.unsigned(step_ns)
+        rows = self._engine.query(
+            f"""
+            SELECT intDiv({_TIME}, {step}) * {step} AS step, severity_number, count() AS records FROM logs
+            WHERE {time_sql(_TIME, time, bindings)} AND {search.sql}
+            GROUP BY step, severity_number ORDER BY step, severity_number
+            """,
+            bindings.parameters,
+        )
+        columns = (rows[name].to_pylist() for name in ("step", "severity_number", "records"))
+        return list(zip(*columns, strict=True))
+
+    def _search(self, query: LogQuery) -> _Search:
+        bindings = Bindings()
+        parts = []
+        if query.trace_id is not None:
+            parts.append(f"trace_id = {bindings.text(query.trace_id)}")
+        if query.span_id is not None:
+            parts.append(f"span_id = {bindings.text(query.span_id)}")
+        if query.service_name is not None:
+            parts.append(f"service_name = {bindings.text(query.service_name)}")
+        if query.severity_min is not None:
+            parts.append(f"severity_number >= {bindings.signed(query.severity_min)}")
+        if query.text:
+            parts.append(f"position(lowerUTF8(body), lowerUTF8({bindings.text(query.text)})) > 0")
+        if query.filter is not None:
+            parts.append(Compiler(Signal.LOGS, bindings, resolver(self._engine)).sql(query.filter))
+        return _Search(" AND ".join(parts or ["1"]), bindings, query.oldest_first)
+
+    def _edge(self, reach: TimeRange, search: _Search, query: LogQuery, wanted: int) -> TimeRange:
+        """Return the part of the range that holds the first `wanted` matches, looking at times only."""
+        growth = _GROWTH_SELECTIVE if query.trace_id or selective(query.filter) else _GROWTH
+        for window in self._histogram.windows(reach, _FIRST, growth, oldest_first=search.oldest_first):
+            bindings = search.bindings.copy()
+            rows = self._engine.query(
+                f"""
+                SELECT {_TIME} AS time FROM logs WHERE {time_sql(_TIME, window, bindings)} AND {search.sql}
+                ORDER BY time {search.direction} LIMIT {int(wanted)}
+                """,
+                bindings.parameters,
+            )
+            wanted -= len(rows)
+            if wanted <= 0:
+                last = rows["time"][len(rows) - 1].as_py()
+                return TimeRange(reach.start, last + 1) if search.oldest_first else TimeRange(last, reach.end)
+        return reach
+
+    def _records(self, time: TimeRange, search: _Search, skip: int, limit: int) -> pa.Table:
+        bindings = search.bindings.copy()
+        rows = self._engine.query(
+            f"""
+            SELECT {", ".join(LOG_COLUMNS)} FROM logs WHERE {time_sql(_TIME, time, bindings)} AND {search.sql}
+            ORDER BY {_TIME} {search.direction}, {_TIE} LIMIT {int(limit)} OFFSET {int(skip)}
+            """,
+            bindings.parameters,
+        )
+        rows = rows.rename_columns(LOGS.names).combine_chunks()
+        for name, table in (("resource", self._resources), ("scope", self._scopes)):
+            place = LOGS.get_field_index(name)
+            ids = rows.column(name)
+            if ids.num_chunks:
+                rows = rows.set_column(place, name, table.read(ids.chunk(0)))
+        return conform(rows, LOGS) if len(rows) else LOGS.empty_table()
+
+
+def _reach(time: TimeRange, query: LogQuery) -> TimeRange:
+    """Return the range that is left after the cursor; records of the cursor's own time are skipped by number."""
+    if query.after is None:
+        return time
+    if query.oldest_first:
+        return TimeRange(max(time.start, query.after.event_time_unix_nano), time.end)
+    return TimeRange(time.start, min(time.end, query.after.event_time_unix_nano + 1))
+
+
+def _cursor(rows: pa.Table, after: LogCursor | None) -> LogCursor:
+    last = rows[_TIME][len(rows) - 1].as_py()
+    same = pc.sum(pc.equal(rows[_TIME], pa.scalar(last, pa.uint64()))).as_py()
+    earlier = after.skip if after and after.event_time_unix_nano == last else 0
+    return LogCursor(last, same + earlier)

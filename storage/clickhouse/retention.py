@@ -1,0 +1,120 @@
+"""What is on disk, and making it less: whole days are dropped, never single items."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from storage.api import RetentionPolicy, StorageSize
+from storage.clickhouse.engine import Engine
+from storage.errors import StorageUnavailable
+
+_ITEM_TABLES = ("spans", "logs", "agent_spans")
+_CATALOGUE_TABLES = ("resources", "scopes", "services", "operations", "attribute_keys")
+_SIGNAL_TABLES = {"spans": ("spans", "agent_spans"), "logs": ("logs",)}
+_GONE_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Partition:
+    table: str
+    day: date
+    id: str
+    rows: int
+    bytes: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.table}/{self.day.isoformat()}"
+
+
+class Retention:
+    """Sizes, daily expiry, the disk cap and purge."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def size(self) -> StorageSize:
+        """See `storage.api.Storage.size`."""
+        partitions = self._partitions()
+        rows = dict.fromkeys(_ITEM_TABLES, 0)
+        sizes = dict.fromkeys((*_ITEM_TABLES, *_CATALOGUE_TABLES), 0)
+        for partition in partitions:
+            sizes[partition.table] += partition.bytes
+            if partition.table in rows:
+                rows[partition.table] += partition.rows
+        oldest = min((part.day for part in partitions if part.table in rows), default=None)
+        return StorageSize(sum(sizes.values()), rows, sizes, oldest.isoformat() if oldest else None)
+
+    def enforce(self, policy: RetentionPolicy, now_unix_nano: int) -> list[str]:
+        """See `storage.api.Storage.enforce_retention`. A day is over age when all of it is."""
+        today = datetime.fromtimestamp(now_unix_nano // 10**9, UTC).date()
+        partitions = self._partitions()
+        over_age = [part for part in partitions if _over_age(part, policy, today)]
+        kept = [part for part in partitions if part not in over_age]
+        over_cap = _over_cap(kept, policy.max_bytes)
+        dropped = over_age + over_cap
+        used = {part.day for part in kept if part not in over_cap and part.table in _ITEM_TABLES}
+        dropped += [part for part in kept if part.table in _CATALOGUE_TABLES and part.day not in used]
+        for partition in dropped:
+            self._engine.command(f"ALTER TABLE {partition.table} DROP PARTITION ID '{partition.id}'")
+        if dropped:
+            self._wait_until_gone()
+        return [partition.label for partition in dropped]
+
+    def purge(self) -> None:
+        """Empty every table of items and of what they refer to."""
+        for table in (*_ITEM_TABLES, *_CATALOGUE_TABLES):
+            self._engine.command(f"TRUNCATE TABLE {table}")
+        self._wait_until_gone()
+
+    def _partitions(self) -> list[_Partition]:
+        rows = self._engine.query(
+            """
+            SELECT table, partition, partition_id, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts
+            WHERE active AND database = currentDatabase() GROUP BY ALL ORDER BY partition, table
+            """
+        )
+        found = []
+        for row in rows.to_pylist():
+            table = row["table"].decode()
+            if table in _ITEM_TABLES or table in _CATALOGUE_TABLES:
+                day = date.fromisoformat(row["partition"].decode())
+                found.append(_Partition(table, day, row["partition_id"].decode(), row["rows"], row["bytes"]))
+        return found
+
+    def _wait_until_gone(self) -> None:
+        """Wait until the dropped parts' files are deleted; the engine does so in the background within a second."""
+        sql = """
+            SELECT count() AS parts FROM system.parts
+            WHERE NOT active AND database = currentDatabase() AND rows > 0 AND partition_id NOT IN
+                (SELECT partition_id FROM system.parts WHERE active AND rows > 0 AND database = currentDatabase())
+        """
+        deadline = time.monotonic() + _GONE_TIMEOUT_SECONDS
+        while self._engine.query(sql)["parts"][0].as_py():
+            if time.monotonic() > deadline:
+                raise StorageUnavailable("dropped partitions are still being deleted")
+            time.sleep(0.05)
+
+
+def _over_age(partition: _Partition, policy: RetentionPolicy, today: date) -> bool:
+    days = {"spans": policy.spans_days, "logs": policy.logs_days}
+    for signal, tables in _SIGNAL_TABLES.items():
+        kept = days[signal]
+        if partition.table in tables and kept is not None:
+            return partition.day < today - timedelta(days=kept)
+    return False
+
+
+def _over_cap(kept: list[_Partition], cap: int | None) -> list[_Partition]:
+    """Return the oldest days' partitions whose removal brings the rest under the cap."""
+    if cap is None:
+        return []
+    total = sum(part.bytes for part in kept)
+    dropped: list[_Partition] = []
+    for day in sorted({part.day for part in kept}):
+        if total <= cap:
+            break
+        of_day = [part for part in kept if part.day == day]
+        dropped += of_day
+        total -= sum(part.bytes for part in of_day)
+    return dropped

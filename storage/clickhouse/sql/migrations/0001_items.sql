@@ -1,0 +1,134 @@
+-- Items: spans, log records, agentic spans. Times are integers: an Arrow int64 becomes a DateTime64 as *seconds*.
+-- The bucket that leads the sort key keeps the newest items together; ids inside it make traces contiguous.
+
+CREATE TABLE spans {on_cluster}
+(
+    trace_id FixedString(16) CODEC(ZSTD(1)),
+    span_id FixedString(8) CODEC(NONE),
+    parent_span_id String CODEC(ZSTD(1)),
+    trace_state String CODEC(ZSTD(1)),
+    flags UInt32 CODEC(ZSTD(1)),
+    name LowCardinality(String) CODEC(ZSTD(1)),
+    kind Int32 CODEC(ZSTD(1)),
+    start_time_unix_nano UInt64 CODEC(Delta(8), ZSTD(1)),
+    duration_ns Int64 CODEC(ZSTD(1)),
+    status_code Int32 CODEC(ZSTD(1)),
+    status_message String CODEC(ZSTD(1)),
+    attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attribute_types LowCardinality(String) CODEC(ZSTD(1)),
+    dropped_attributes_count UInt32 CODEC(ZSTD(1)),
+    events Array(Tuple(
+        time_unix_nano UInt64,
+        name LowCardinality(String),
+        attributes Map(LowCardinality(String), String),
+        attribute_types LowCardinality(String),
+        dropped_attributes_count UInt32)) CODEC(ZSTD(1)),
+    dropped_events_count UInt32 CODEC(ZSTD(1)),
+    links Array(Tuple(
+        trace_id String,
+        span_id String,
+        trace_state String,
+        attributes Map(LowCardinality(String), String),
+        attribute_types LowCardinality(String),
+        dropped_attributes_count UInt32,
+        flags UInt32)) CODEC(ZSTD(1)),
+    dropped_links_count UInt32 CODEC(ZSTD(1)),
+    resource_id LowCardinality(FixedString(16)) CODEC(ZSTD(1)),
+    scope_id LowCardinality(FixedString(16)) CODEC(ZSTD(1)),
+    service_name LowCardinality(String) CODEC(ZSTD(1)),
+    day Date CODEC(ZSTD(1)),
+
+    start_time DateTime64(9, 'UTC') ALIAS fromUnixTimestamp64Nano(
+        toInt64(least(start_time_unix_nano, 9223372036854775807)), 'UTC'),
+    trace_id_hex String ALIAS lower(hex(trace_id)),
+    span_id_hex String ALIAS lower(hex(span_id)),
+    parent_span_id_hex String ALIAS lower(hex(parent_span_id)),
+    nested_values Array(String) ALIAS arrayConcat(
+        arrayFlatten(arrayMap(m -> mapValues(m), events.attributes)),
+        arrayFlatten(arrayMap(m -> mapValues(m), links.attributes))),
+
+    INDEX trace_id trace_id TYPE bloom_filter(0.0005) GRANULARITY 1,
+    INDEX attribute_values mapValues(attributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX nested_values arrayConcat(
+        arrayFlatten(arrayMap(m -> mapValues(m), events.attributes)),
+        arrayFlatten(arrayMap(m -> mapValues(m), links.attributes))) TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = {merge_tree}
+PARTITION BY day
+ORDER BY (intDiv(start_time_unix_nano, 10000000000), trace_id)
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
+    non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 30;
+
+CREATE TABLE logs {on_cluster}
+(
+    event_time_unix_nano UInt64 CODEC(Delta(8), ZSTD(1)),
+    time_unix_nano UInt64 CODEC(Delta(8), ZSTD(1)),
+    observed_time_unix_nano UInt64 CODEC(Delta(8), ZSTD(1)),
+    trace_id String CODEC(ZSTD(1)),
+    span_id String CODEC(ZSTD(1)),
+    flags UInt32 CODEC(ZSTD(1)),
+    severity_number Int32 CODEC(ZSTD(1)),
+    severity_text LowCardinality(String) CODEC(ZSTD(1)),
+    event_name LowCardinality(String) CODEC(ZSTD(1)),
+    body String CODEC(ZSTD(1)),
+    body_type LowCardinality(String) CODEC(ZSTD(1)),
+    attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    attribute_types LowCardinality(String) CODEC(ZSTD(1)),
+    dropped_attributes_count UInt32 CODEC(ZSTD(1)),
+    resource_id LowCardinality(FixedString(16)) CODEC(ZSTD(1)),
+    scope_id LowCardinality(FixedString(16)) CODEC(ZSTD(1)),
+    service_name LowCardinality(String) CODEC(ZSTD(1)),
+    day Date CODEC(ZSTD(1)),
+
+    event_time DateTime64(9, 'UTC') ALIAS fromUnixTimestamp64Nano(
+        toInt64(least(event_time_unix_nano, 9223372036854775807)), 'UTC'),
+    trace_id_hex String ALIAS lower(hex(trace_id)),
+    span_id_hex String ALIAS lower(hex(span_id)),
+
+    INDEX trace_id trace_id TYPE bloom_filter(0.0005) GRANULARITY 1,
+    INDEX attribute_values mapValues(attributes) TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = {merge_tree}
+PARTITION BY day
+ORDER BY (intDiv(event_time_unix_nano, 10000000000), service_name, event_time_unix_nano)
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
+    non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 30;
+
+CREATE TABLE agent_spans {on_cluster}
+(
+    trace_id FixedString(16),
+    span_id FixedString(8),
+    parent_span_id String,
+    start_time_unix_nano UInt64 CODEC(Delta(8), ZSTD(1)),
+    duration_ns Int64,
+    status_code Int32,
+    service_name LowCardinality(String),
+    agent_name LowCardinality(String),
+    agent_id String,
+    conversation_id String,
+    user_id String,
+    operation LowCardinality(String),
+    model LowCardinality(String),
+    provider LowCardinality(String),
+    tool_name LowCardinality(String),
+    input_tokens Nullable(Int64),
+    output_tokens Nullable(Int64),
+    cached_input_tokens Nullable(Int64),
+    reasoning_tokens Nullable(Int64),
+    cost_usd Nullable(Float64),
+    linked_trace_ids Array(String),
+    batch_time_unix_nano UInt64,
+    day Date,
+
+    INDEX trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX conversation_id conversation_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX agent_name agent_name TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = {merge_tree}
+PARTITION BY day
+ORDER BY (intDiv(start_time_unix_nano, 10000000000), trace_id)
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
+    non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 30;

@@ -1,0 +1,152 @@
+"""The whole store over one engine: wires the readers and the writer together."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from storage.api import (
+    Batch,
+    Dependency,
+    Level,
+    LogPage,
+    LogQuery,
+    Operation,
+    Overview,
+    RetentionPolicy,
+    Signal,
+    SpanMetricsQuery,
+    Storage,
+    StorageSize,
+    TimeRange,
+    TraceMatch,
+    TraceQuery,
+)
+from storage.clickhouse.catalogue import Catalogue
+from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.engine import Engine
+from storage.clickhouse.figures import Figures
+from storage.clickhouse.histogram import Histogram
+from storage.clickhouse.logs import LogTable
+from storage.clickhouse.migrations import migrate
+from storage.clickhouse.retention import Retention
+from storage.clickhouse.search import TraceSearch
+from storage.clickhouse.suggestions import Suggestions
+from storage.clickhouse.traces import TraceTable
+from storage.clickhouse.writer import ClickHouseWriter
+
+
+def open_storage(engine: Engine) -> Storage:
+    """Migrate the engine's tables to this code's schema version and return the store over them, which owns it."""
+    migrate(engine)
+    return ClickHouseStorage(engine)
+
+
+class ClickHouseStorage:
+    """`storage.api.Storage` over ClickHouse."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._resources, self._scopes = ContextTable(engine, "resources"), ContextTable(engine, "scopes")
+        self._catalogue = Catalogue(engine)
+        self._span_times, self._log_times = Histogram(engine, "spans"), Histogram(engine, "logs")
+        histograms = (self._span_times, self._log_times)
+        for histogram in histograms:
+            histogram.load()
+        contexts = (self._resources, self._scopes)
+        self._writer = ClickHouseWriter(engine, contexts, self._catalogue, histograms)
+        self._search = TraceSearch(engine, self._span_times)
+        self._traces = TraceTable(engine, *contexts)
+        self._logs = LogTable(engine, *contexts, self._log_times)
+        self._suggestions = Suggestions(engine)
+        self._figures = Figures(engine, self._span_times)
+        self._retention = Retention(engine)
+
+    @property
+    def engine(self) -> str:
+        """See `Storage.engine`."""
+        return self._engine.name
+
+    def write(self, batch: Batch) -> None:
+        """See `Writer.write`."""
+        self._writer.write(batch)
+
+    def find_traces(self, query: TraceQuery) -> list[TraceMatch]:
+        """See `TraceReader.find_traces`."""
+        return self._search.find(query)
+
+    def get_traces(self, trace_ids: Sequence[bytes], columns: Sequence[str] | None = None) -> pa.Table:
+        """See `TraceReader.get_traces`."""
+        return self._traces.get(trace_ids, columns)
+
+    def services(self) -> list[str]:
+        """See `TraceReader.services`."""
+        return self._suggestions.services()
+
+    def operations(self, service_name: str | None = None, kind: int | None = None) -> list[Operation]:
+        """See `TraceReader.operations`."""
+        return self._suggestions.operations(service_name, kind)
+
+    def attribute_keys(
+        self, signal: Signal, level: Level = Level.ITEM, prefix: str = "", limit: int = 1000
+    ) -> list[str]:
+        """See `TraceReader.attribute_keys`."""
+        return self._suggestions.attribute_keys(signal, level, prefix, limit)
+
+    def attribute_values(
+        self, signal: Signal, key: str, level: Level = Level.ITEM, prefix: str = "", limit: int = 100
+    ) -> list[tuple[str, str]]:
+        """See `TraceReader.attribute_values`."""
+        return self._suggestions.attribute_values(signal, key, level, prefix, limit)
+
+    def dependencies(self, time: TimeRange, service_name: str | None = None) -> list[Dependency]:
+        """See `TraceReader.dependencies`."""
+        return self._figures.dependencies(time, service_name)
+
+    def span_metrics(self, query: SpanMetricsQuery) -> pa.Table:
+        """See `TraceReader.span_metrics`."""
+        return self._figures.span_metrics(query)
+
+    def overview(self, time: TimeRange) -> Overview:
+        """See `TraceReader.overview`."""
+        return self._figures.overview(time)
+
+    def find_logs(self, query: LogQuery) -> LogPage:
+        """See `LogReader.find_logs`."""
+        return self._logs.find(query)
+
+    def count_logs(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
+        """See `LogReader.count_logs`."""
+        return self._logs.count(query, step_ns)
+
+    def ping(self) -> None:
+        """See `Storage.ping`."""
+        self._engine.query("SELECT 1")
+
+    def size(self) -> StorageSize:
+        """See `Storage.size`."""
+        return self._retention.size()
+
+    def enforce_retention(self, policy: RetentionPolicy, now_unix_nano: int) -> list[str]:
+        """See `Storage.enforce_retention`."""
+        with self._writer.paused():
+            dropped = self._retention.enforce(policy, now_unix_nano)
+            if dropped:
+                self._forget()
+        return dropped
+
+    def purge(self) -> None:
+        """See `Storage.purge`."""
+        with self._writer.paused():
+            self._retention.purge()
+            self._forget()
+
+    def close(self) -> None:
+        """See `Storage.close`."""
+        self._engine.close()
+
+    def _forget(self) -> None:
+        self._catalogue.clear()
+        self._resources.clear()
+        self._scopes.clear()
+        for histogram in (self._span_times, self._log_times):
+            histogram.load()

@@ -1,0 +1,55 @@
+"""The write side: contexts first, then the items, then what suggestions need; durable after each step."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from storage.api import Batch, Signal
+from storage.clickhouse.catalogue import Catalogue
+from storage.clickhouse.columns import AGENT_SPAN_COLUMNS, LOG_COLUMNS, SPAN_COLUMNS
+from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.engine import Engine
+from storage.clickhouse.histogram import Histogram
+from storage.clickhouse.prepare import Prepared, prepare
+
+
+class ClickHouseWriter:
+    """`storage.api.Writer`. Nothing is remembered as written before its insert has returned."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        contexts: tuple[ContextTable, ContextTable],
+        catalogue: Catalogue,
+        histograms: tuple[Histogram, Histogram],
+    ) -> None:
+        self._engine, self._contexts, self._catalogue = engine, contexts, catalogue
+        self._span_times, self._log_times = histograms
+        self._lock = threading.Lock()
+
+    def write(self, batch: Batch) -> None:
+        """See `storage.api.Writer.write`."""
+        with self._lock:
+            spans, logs = prepare(batch.spans), prepare(batch.logs)
+            for items in (spans, logs):
+                for table in self._contexts:
+                    table.write(items)
+            self._write_items("spans", SPAN_COLUMNS, spans, batch.id)
+            self._span_times.add(spans.rows.column("start_time_unix_nano"))
+            self._write_items("logs", LOG_COLUMNS, logs, batch.id)
+            self._log_times.add(logs.rows.column("event_time_unix_nano"))
+            if batch.agent_spans.num_rows:
+                rows = batch.agent_spans
+                self._engine.insert("agent_spans", AGENT_SPAN_COLUMNS, rows, f"{batch.id}:agent_spans")
+            self._catalogue.write(Signal.TRACES, spans)
+            self._catalogue.write(Signal.LOGS, logs)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep writes out while tables are emptied."""
+        with self._lock:
+            yield
+
+    def _write_items(self, table: str, columns: list[str], items: Prepared, batch: str) -> None:
+        if items.rows.num_rows:
+            self._engine.insert(table, columns, items.rows, f"{batch}:{table}")
