@@ -57,7 +57,8 @@ def find_activations(forest: Forest, facts: tuple[Facts, ...], runs: dict[int, R
     """Find the activations of a forest; linear in its spans."""
     candidates, nearest = _collect(forest, facts, runs)
     _mark_work(forest, facts, candidates, nearest)
-    dropped = _drop(candidates, forest.spans)
+    seen = {span.trace_id for span, known in zip(forest.spans, facts, strict=True) if known.is_llm}
+    dropped = _drop(candidates, [forest.spans[activation.top].trace_id in seen for activation in candidates])
     kept = _reparent(candidates, dropped)
     enclosing = tuple(_kept_ancestor(number, candidates, dropped) for number in nearest)
     _pass_aliases(candidates, dropped, kept)
@@ -133,10 +134,11 @@ def _mark_work(forest: Forest, facts: tuple[Facts, ...], candidates: list[Activa
             candidates[activation.parent].inner.append(activation.number)
 
 
-def _drop(candidates: list[Activation], spans: tuple[Span, ...]) -> set[int]:
-    """Choose the candidates that are no agents: wrappers around agents, and weak ones that never called a model.
+def _drop(candidates: list[Activation], calls_seen: list[bool]) -> set[int]:
+    """Choose the candidates that are no agents: wrappers around agents, and unsure ones that never called a model.
 
-    Inner ones are judged first, because what is inside decides what is around.
+    Inner ones are judged first, because what is inside decides what is around. `calls_seen` tells for every candidate
+    whether its trace shows model calls at all.
     """
     dropped: set[int] = set()
     works: set[int] = set()
@@ -146,7 +148,10 @@ def _drop(candidates: list[Activation], spans: tuple[Span, ...]) -> set[int]:
             works.add(activation.number)
         if inside and not activation.has_own_work:
             activation.is_wrapper = _wraps(activation, inside, works)
-        if activation.is_wrapper or (activation.strength == Strength.WEAK and not activation.has_own_model_call):
+        needed = activation.strength == Strength.NODE or (
+            activation.strength == Strength.WEAK and calls_seen[activation.number]
+        )
+        if activation.is_wrapper or (needed and not activation.has_own_model_call):
             dropped.add(activation.number)
     return dropped
 
@@ -165,7 +170,7 @@ def _wraps(activation: Activation, inside: list[Activation], works: set[int]) ->
         return True
     # Nothing here shows model or tool calls at all, so only time can tell an agent from a wrapper.
     covered = sum(max(0, act.end - act.start) for act in inside)
-    return activation.strength == Strength.WEAK or covered >= _WRAPPED_SHARE * (activation.end - activation.start)
+    return activation.strength < Strength.STRONG or covered >= _WRAPPED_SHARE * (activation.end - activation.start)
 
 
 def _reparent(candidates: list[Activation], dropped: set[int]) -> list[Activation]:

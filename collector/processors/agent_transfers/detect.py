@@ -22,7 +22,7 @@ from collector.processors.agent_transfers.rules import (
 from collector.processors.agent_transfers.rules.logs import LogTransfer
 from collector.processors.agent_transfers.rules.trigger import Trigger
 
-__all__ = ["Options", "detect", "make_options"]
+__all__ = ["Options", "detect", "detect_prepared", "make_options"]
 
 _TOLD_TWICE_NANO = 2_000_000_000
 """A log line and a span tell of one transfer when they are at most this far apart."""
@@ -45,7 +45,11 @@ def detect(spans: Sequence[Span], logs_: Sequence[LogRecord], options: Options) 
     be given on their own. The result depends on the set of spans and records only: not on their order, on how they were
     batched, or on exact repetitions.
     """
-    group = prepare(spans)
+    return detect_prepared(prepare(spans), logs_, options)
+
+
+def detect_prepared(group: Group, logs_: Sequence[LogRecord], options: Options) -> list[Transfer]:
+    """Return the transfers of a group that is prepared already, see `detect`."""
     claims = settle(group, registry.triggers(group, options))
     rows = [_row(group, trigger, options, run) for run, trigger in _pairs(claims, options)]
     rows += [_row(group, trigger, options, None, completed=False) for trigger in claims.open]

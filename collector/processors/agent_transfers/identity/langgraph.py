@@ -32,18 +32,23 @@ def is_langgraph(attributes: Attributes) -> bool:
 
 def node_of(attributes: Attributes) -> str:
     """Return the graph node a span belongs to."""
-    return metadata(attributes, "langgraph_node") or first_text(attributes, ("gen_ai.langgraph.node", "langgraph.node"))
+    return entry(attributes, "langgraph_node") or first_text(attributes, ("gen_ai.langgraph.node", "langgraph.node"))
+
+
+def entry(attributes: Attributes, key: str) -> str:
+    """Return a metadata entry under the known prefixes or, failing that, under any."""
+    return metadata(attributes, key) or first_text(attributes, (name for name in attributes if name.endswith("." + key)))
 
 
 def path_of(attributes: Attributes) -> tuple[str, ...]:
     """Return the node names from the outer graph inwards."""
-    namespace = metadata(attributes, "langgraph_checkpoint_ns") or metadata(attributes, "checkpoint_ns")
+    namespace = entry(attributes, "langgraph_checkpoint_ns") or entry(attributes, "checkpoint_ns")
     return tuple(part.split(":", 1)[0] for part in namespace.split("|")) if namespace else ()
 
 
 def agent_of(attributes: Attributes) -> str:
     """Return the agent a span works for: the named agent, else the innermost node that is not an inner one."""
-    if named := clean(metadata(attributes, "lc_agent_name")):
+    if named := clean(entry(attributes, "lc_agent_name")):
         return named
     return next(
         (name for part in reversed(path_of(attributes)) if part not in INNER_NODES and (name := clean(part))), ""
@@ -64,14 +69,14 @@ def runs(forest: Forest, facts: tuple[Facts, ...]) -> dict[int, Run]:
         if facts[index].is_tool or facts[index].is_llm or not is_langgraph(span.attributes):
             continue
         if name := _node_run(span):
-            found[index] = Run(name, Strength.WEAK)
+            found[index] = Run(name, Strength.NODE)
         elif above := _graph_run(forest, index):
-            found.setdefault(forest.parent[index], Run(above, Strength.WEAK))
+            found.setdefault(forest.parent[index], Run(above, Strength.NODE))
     return found
 
 
 def _node_run(span: Span) -> str:
-    named = clean(metadata(span.attributes, "lc_agent_name"))
+    named = clean(entry(span.attributes, "lc_agent_name"))
     node = node_of(span.attributes)
     entity = entity_of(span)
     if named and (node not in INNER_NODES or normal(entity) == normal(named)):

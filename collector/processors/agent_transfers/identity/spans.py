@@ -6,7 +6,7 @@ import re
 
 from collector.processors.agent_transfers.identity.facts import Facts, Run, Strength
 from collector.processors.agent_transfers.model import Attributes, Span
-from collector.processors.agent_transfers.names import clean, normal
+from collector.processors.agent_transfers.names import MAX_NAME_CHARS, clean, normal
 from collector.processors.agent_transfers.values import first_text, text
 
 # Only these say outright that an agent runs; the whole pattern must match.
@@ -24,9 +24,7 @@ _METHOD_SUFFIX = re.compile(
     r"|a?initiate_chat|execute|generate|call|process|handle|respond|chat))+$"
 )
 _ID_LIKE = re.compile(r"^(?:[0-9a-f]{8,}|[0-9a-f-]{32,}|(?:agent|asst|llm|cycle|node)_[0-9a-zA-Z-]{8,})$")
-_AGENT_KINDS = frozenset({"agent", "agent_run", "agentrun", "invoke_agent", "subagent", "sub_agent"})
-_KIND_SUFFIXES = ("kind", "type")
-_NAME_SUFFIXES = ("agent.name", "agent_name", "agentname", "agent.role", "agent.key", ".agent")
+_NAME_SUFFIXES = ("agent.name", "agent_name", "agentname", "agent.role", "agent.key", ".agent", "graph.node.id")
 _VERCEL_OUTER = re.compile(r"^ai\.(?:generateText|streamText|generateObject|streamObject|agent\.\w+)$")
 
 
@@ -65,20 +63,25 @@ def _from_kind(span: Span, facts: Facts) -> Run | None:
     node = first_text(span.attributes, ("graph.node.name", "graph.node.id"))
     if node and not _ID_LIKE.match(node):
         return Run(name, Strength.STRONG) if (name := clean(node)) else None
-    entity = first_text(span.attributes, ("traceloop.entity.name", "langsmith.trace.name"))
+    entity = first_text(span.attributes, ("traceloop.entity.name", "langsmith.trace.name")) or _by_any_key(span)
     name = clean(entity or _METHOD_SUFFIX.sub("", span.name))
     return Run(name, Strength.WEAK) if name else None
+
+
+def _by_any_key(span: Span) -> str:
+    """Return what any key that ends like an agent's name says, in a convention nobody described."""
+    return max((text(span.attributes[key]) for key in span.attributes if _is_name_key(key)), default="")
 
 
 def _from_keys(span: Span, facts: Facts) -> Run | None:
     attributes = span.attributes
     if _VERCEL_OUTER.match(text(attributes.get("ai.operationId"))):
         name = facts.owner or clean(text(attributes.get("ai.telemetry.functionId")))
-        return Run(name, Strength.WEAK) if name else None
+        return Run(name, Strength.NODE) if name else None
     if facts.fields.operation in {"", "task", "chain", "workflow"} and facts.owner and _names_agent(attributes):
         inside = normal(facts.owner) in normal(span.name) or "agent" in span.name.lower()
         return Run(facts.owner, Strength.STRONG if inside and not facts.fields.operation else Strength.WEAK)
-    if not facts.fields.operation and (name := _unknown_convention(span)):
+    if not facts.fields.operation and (name := _unknown_name(span)):
         return Run(name, Strength.WEAK)
     return None
 
@@ -88,17 +91,16 @@ def _names_agent(attributes: Attributes) -> bool:
     return any(key in attributes for key in ("gen_ai.agent.name", "agent.name", "agent_name", "agentName"))
 
 
-def _unknown_convention(span: Span) -> str:
-    """Read a convention nobody described: some `…kind`/`…type` key says agent, some `…agent.name` key names it."""
-    kind = name = ""
-    for key, value in span.attributes.items():
-        if not isinstance(value, str) or not value or len(value) > 200:
-            continue
-        lowered = key.lower()
-        if lowered.endswith(_KIND_SUFFIXES) and value.lower() in _AGENT_KINDS:
-            kind = value
-        elif lowered.endswith(_NAME_SUFFIXES) and "user_agent" not in lowered and "useragent" not in lowered:
-            name = max(name, value)
-    if kind:
-        return clean(name) or clean(_METHOD_SUFFIX.sub("", span.name))
-    return clean(name) if name and normal(name) in normal(span.name) else ""
+def _unknown_name(span: Span) -> str:
+    """Read a convention nobody described: a key that ends like an agent's name, of an agent the span is named after."""
+    named = [
+        value
+        for key, value in span.attributes.items()
+        if isinstance(value, str) and 0 < len(value) <= MAX_NAME_CHARS and _is_name_key(key)
+    ]
+    return next((name for value in sorted(named) if (name := clean(value)) and normal(name) in normal(span.name)), "")
+
+
+def _is_name_key(key: str) -> bool:
+    lowered = key.lower()
+    return lowered.endswith(_NAME_SUFFIXES) and "user_agent" not in lowered and "useragent" not in lowered

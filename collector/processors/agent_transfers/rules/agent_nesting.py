@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.claims import Claims
+from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.identity.facts import Strength
 from collector.processors.agent_transfers.names import normal
 from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, DELEGATION, Trigger, at_span
 from collector.processors.agent_transfers.tree import ROOT
 
 RULE = "agent_nesting"
+
+_CLOCK_SKEW_NANO = 5_000_000_000
 
 
 def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
@@ -22,6 +25,8 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
     for run in group.activations.real:
         parent = group.activations.parent_of(run)
         if parent is None:
+            continue
+        if _started_too_late(group, run, parent):
             continue
         tool = group.tool_above(run.top)
         again = run.strength == Strength.STEP and last.get(parent.number) == normal(run.name)
@@ -39,3 +44,10 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
             target_run=run.number,
         )  # fmt: skip
         yield run, trigger
+
+
+def _started_too_late(group: Group, run: Activation, parent: Activation) -> bool:
+    """A run below one that had already ended got there by a context that leaked. Between services clocks may differ."""
+    spans = group.forest.spans
+    one_clock = spans[run.top].service_name == spans[parent.top].service_name
+    return run.start > parent.end + (TOLERANCE_NANO if one_clock else _CLOCK_SKEW_NANO)

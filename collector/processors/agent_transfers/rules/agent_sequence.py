@@ -84,9 +84,13 @@ def _runs_agents(group: Group, container: int) -> bool:
 
 
 def _of_one_scope(group: Group, edge: Edge) -> bool:
-    spans = group.forest.spans
-    scope = spans[edge.container].scope_name
-    return bool(scope) and scope == spans[edge.before.top].scope_name == spans[edge.after.top].scope_name
+    """Tell whether the container is the work of an instrumentation that also recorded both runs."""
+    scope = group.forest.spans[edge.container].scope_name
+    return bool(scope) and _recorded_by(group, edge.before, scope) and _recorded_by(group, edge.after, scope)
+
+
+def _recorded_by(group: Group, run: Activation, scope: str) -> bool:
+    return any(group.forest.spans[member].scope_name == scope for member in run.members)
 
 
 def _declared_otherwise(group: Group, edge: Edge) -> bool:
