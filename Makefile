@@ -7,17 +7,23 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PACKAGES := collector storage exporters
 
-.PHONY: help run test unit lint format lock proto docs bench clean
+.PHONY: help run test test-crash test-fuzz unit lint format lock proto docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 run: $(VENV)/run.stamp ## start Baton on ./data (more options: make run ARGS="--help")
 	@exec $(BIN)/baton serve --data-dir data $(ARGS)
 
 test: lint ## lint, types, layers and every test
 	$(BIN)/python -m pytest $(ARGS)
+
+test-crash: $(VENV)/dev.stamp ## kill -9 under load, 25 times: acknowledged = stored exactly
+	BATON_KILLS=25 $(BIN)/python -m pytest tests/e2e/test_kill9.py -s $(ARGS)
+
+test-fuzz: $(VENV)/dev.stamp ## 100,000 mutated payloads: no crash, no server error, no good request lost
+	BATON_FUZZ_PAYLOADS=100000 $(BIN)/python -m pytest tests/e2e/test_fuzz_payloads.py -s $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -41,8 +41,12 @@ def free_endpoints() -> Endpoints:
 class ServerProcess:
     """A real Baton. May be killed and started again on the same folder and ports."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None) -> None:
-        """Prepare a server that keeps everything under `folder`; `settings` go over those of this class, deeply."""
+    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None, run_under: Sequence[str] = ()) -> None:
+        """Prepare a server that keeps everything under `folder`; `settings` go over those of this class, deeply.
+
+        `run_under` is put before the command, and must replace itself by it.
+        """
+        self._run_under = run_under
         self.endpoints = free_endpoints()
         self.data_dir = folder / "data"
         self.log = folder / "server.log"
@@ -53,24 +57,21 @@ class ServerProcess:
 
     def start(self, patience_seconds: float = 60.0) -> None:
         """Start it and wait until it is ready. Raises RuntimeError with the end of its log when it does not get so."""
-        command = [
-            sys.executable,
-            "-c",
-            _BATON,
-            "serve",
-            "--config",
-            str(self._config),
-            "--data-dir",
-            str(self.data_dir),
-        ]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+        self.launch()
         deadline = time.monotonic() + patience_seconds
         while not self.is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self.is_running or time.monotonic() > deadline:
                 self.close()
                 raise RuntimeError(f"baton serve did not get ready:\n{self.log_tail()}")
             time.sleep(0.05)
+
+    def launch(self) -> None:
+        """Start it and do not wait."""
+        command = [sys.executable, "-c", _BATON, "serve", "--config", str(self._config)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                [*self._run_under, *command, "--data-dir", str(self.data_dir)], stdout=log, stderr=log
+            )
 
     def is_ready(self) -> bool:
         """Tell whether it says that it is ready."""
