@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from storage.schemas import AGENT_LOGS, LOGS, SPANS
+from storage.schemas import AGENT_LOGS, AGENT_SPANS, LOGS, SPANS
 
 
 class Signal(StrEnum):
@@ -33,8 +33,9 @@ class Batch:
     id: str
     spans: pa.Table  # SPANS
     logs: pa.Table  # LOGS
-    agent_spans: pa.Table  # AGENT_SPANS
+    agent_spans: pa.Table = field(default_factory=AGENT_SPANS.empty_table)
     agent_logs: pa.Table = field(default_factory=AGENT_LOGS.empty_table)
+    time_unix_nano: int = 0  # when the first of its requests arrived
 
     @property
     def rows(self) -> int:

@@ -46,6 +46,11 @@ class OpenBatch:
         self.rows += rows
         self.bytes += size
 
+    @property
+    def first_received_unix_nano(self) -> int:
+        """When the first of the requests arrived; 0 without any."""
+        return min((int(times[0]) for lists in self.times.values() for times in lists[:1]), default=0)
+
     def seconds_left(self, limits: BatchLimits, store_is_idle: bool) -> float:
         """Return how long the batch may stay open; zero or less means close it now."""
         if self.rows >= limits.max_rows or self.bytes >= limits.max_bytes:

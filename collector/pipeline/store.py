@@ -18,11 +18,8 @@ from collector.pipeline.batching import ClosedBatch, OpenBatch, decode_records, 
 from collector.pipeline.ledger import Ledger
 from storage.api import Batch, Signal, Writer
 from storage.errors import StorageRejected, StorageUnavailable
-from storage.schemas import AGENT_SPANS
 
 _log = structlog.get_logger(__name__)
-
-_Written = tuple[pa.Table, pa.Table, pa.Table]  # spans, logs, agent spans
 
 RELEASED = "released_segment"
 LEDGER = "ledger"
@@ -36,15 +33,15 @@ class Processor(Protocol):
         ...
 
 
-class AgentColumns(Protocol):
-    """Derives the normalised agent rows of a batch, and hears when they can be queried."""
+class AgentRows(Protocol):
+    """Derives the agent rows of a batch, and hears when they can be queried."""
 
-    def extract(self, spans: pa.Table) -> pa.Table:
-        """Return AGENT_SPANS rows of the agentic spans; pure and deterministic."""
+    def extract(self, spans: pa.Table, logs: pa.Table, batch_time_unix_nano: int) -> tuple[pa.Table, pa.Table]:
+        """Return the AGENT_SPANS and AGENT_LOGS rows of a batch; pure and deterministic."""
         ...
 
-    def stored(self, spans: pa.Table, logs: pa.Table, agent_spans: pa.Table) -> None:
-        """Note a batch that reads can see now."""
+    def stored(self, agent_spans: pa.Table, agent_logs: pa.Table, batch_time_unix_nano: int) -> None:
+        """Note the agent rows of a batch that reads can see now."""
         ...
 
 
@@ -78,7 +75,7 @@ class StoreStage:
         ledger: Ledger,
         writer: Writer,
         processors: Sequence[Processor] = (),
-        agents: AgentColumns | None = None,
+        agents: AgentRows | None = None,
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -154,7 +151,7 @@ class StoreStage:
     def _store_until_done(self, batch: ClosedBatch) -> bool:
         """Store one batch, retrying while storage is unavailable. False: given up because of shutdown."""
         started = time.monotonic()
-        written: _Written | None = None
+        written: Batch | None = None
         delay = self._settings.retry_seconds
         while True:
             try:
@@ -173,7 +170,7 @@ class StoreStage:
             else:
                 self._note_success(time.monotonic() - started)
                 if self._agents is not None:
-                    self._agents.stored(*written)
+                    self._agents.stored(written.agent_spans, written.agent_logs, written.time_unix_nano)
                 return True
 
     def _must_abandon(self) -> bool:
@@ -195,12 +192,13 @@ class StoreStage:
         items = sum(segment.items.values())
         _log.error("batch_quarantined", segment=segment.number, items=items, detail=str(error)[:500])
 
-    def _write(self, batch: ClosedBatch) -> _Written:
-        decoded = batch.decoded or decode_records(self._decoder, self._journal.read(batch.segment))
-        spans, logs, agent_spans = self._tables(decoded)
-        self._writer.write(Batch(batch.segment.batch_id, spans, logs, agent_spans))
-        self._ledger.stored(batch.segment.items, {Signal.TRACES: spans.num_rows, Signal.LOGS: logs.num_rows})
-        return spans, logs, agent_spans
+    def _write(self, closed: ClosedBatch) -> Batch:
+        decoded = closed.decoded or decode_records(self._decoder, self._journal.read(closed.segment))
+        batch = self._batch(closed.segment.batch_id, decoded)
+        self._writer.write(batch)
+        written = {Signal.TRACES: batch.spans.num_rows, Signal.LOGS: batch.logs.num_rows}
+        self._ledger.stored(closed.segment.items, written)
+        return batch
 
     def _release(self, segment: Segment) -> None:
         # the ledger is on disk before the segment is gone, so that a crash between the two counts nothing twice
@@ -208,10 +206,13 @@ class StoreStage:
         self._checkpoint.save({RELEASED: self._released, LEDGER: self._ledger.state()})
         self._journal.release(segment)
 
-    def _tables(self, decoded: OpenBatch) -> tuple[pa.Table, pa.Table, pa.Table]:
+    def _batch(self, batch_id: str, decoded: OpenBatch) -> Batch:
         flat = tables(decoded, self._contexts)
         spans, logs = flat[Signal.TRACES], flat[Signal.LOGS]
         for processor in self._processors:
             spans, logs = processor.process(spans, logs)
-        agent_spans = self._agents.extract(spans) if self._agents else AGENT_SPANS.empty_table()
-        return spans, logs, agent_spans
+        time_unix_nano = decoded.first_received_unix_nano
+        if self._agents is None:
+            return Batch(batch_id, spans, logs, time_unix_nano=time_unix_nano)
+        agent_spans, agent_logs = self._agents.extract(spans, logs, time_unix_nano)
+        return Batch(batch_id, spans, logs, agent_spans, agent_logs, time_unix_nano)

@@ -1,0 +1,165 @@
+"""From a few changed traces to the groups they belong to, their transfers and runs, and back into storage."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collector.processors.agent_stream.tables import Days, runs_table, transfers_table
+from collector.processors.agent_stream.worker import Found, RuleWorker, Work
+from collector.processors.agent_transfers.grouping import (
+    JOIN_BUCKET_NANO,
+    MAX_GROUP_SPANS,
+    TraceSummary,
+    form_groups,
+    is_unique_id,
+)
+from storage.agents import AgentStore
+from storage.api import TimeRange, TraceReader
+from storage.schemas import AGENT_LOGS
+
+MINUTE_NS = 60 * 10**9
+_MARGIN_NS = 5 * 10**9  # rules look at neighbouring records of at most a few seconds
+_MAX_ROUNDS = 4  # how far joins are followed from trace to trace
+_MAX_TRACES = 4096
+
+Minute = tuple[str, int]  # service name, minutes since the epoch
+
+
+class AgentStorage(TraceReader, AgentStore, Protocol):
+    """What the evaluation needs of storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluation looked at and found."""
+
+    groups: int
+    transfers: int
+
+
+class Evaluator:
+    """Recomputes groups. Calls come from one thread. Idempotent: what storage holds decides the result alone."""
+
+    def __init__(self, storage: AgentStorage, worker: RuleWorker) -> None:
+        self._storage = storage
+        self._worker = worker
+
+    def evaluate(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> Evaluated:
+        """Recompute the groups of the traces, and the traceless records of the minutes.
+
+        Raises StorageUnavailable.
+        """
+        groups = self._groups(traces)
+        work, days = self._work(groups, minutes)
+        found = self._worker.compute(work)
+        return self._write(groups, minutes, found, days)
+
+    def _groups(self, traces: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+        """Find what the traces are joined with, directly and over others."""
+        summaries: dict[bytes, TraceSummary] = {}
+        wanted = set(traces)
+        for _ in range(_MAX_ROUNDS):
+            missing = sorted(wanted - summaries.keys())[: _MAX_TRACES - len(summaries)]
+            if not missing:
+                break
+            joined = [_summary(row) for row in self._storage.trace_joins(missing).to_pylist()]
+            summaries.update((summary.trace_id, summary) for summary in joined)
+            summaries.update((trace, _nothing_known(trace)) for trace in missing if trace not in summaries)
+            wanted |= self._neighbours(joined)
+        return form_groups(summaries.values())
+
+    def _neighbours(self, joined: Sequence[TraceSummary]) -> set[bytes]:
+        found: set[bytes] = {target for summary in joined for target in summary.links}
+        if joined:
+            found.update(self._storage.traces_linking_to([summary.trace_id for summary in joined]))
+        by_hour: dict[int, set[str]] = {}
+        for summary in joined:
+            if summary.conversations:
+                by_hour.setdefault(summary.start_time_unix_nano // JOIN_BUCKET_NANO, set()).update(
+                    summary.conversations
+                )
+        for hour, conversations in by_hour.items():
+            span = TimeRange(hour * JOIN_BUCKET_NANO, (hour + 1) * JOIN_BUCKET_NANO)
+            found.update(self._storage.traces_of_conversations(sorted(conversations), span))
+        return found
+
+    def _work(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute]) -> tuple[Work, Days]:
+        members = [trace for group in groups for trace in group]
+        spans = self._storage.get_traces(self._of_bounded_size(members))
+        tables = [self._storage.agent_logs(members)] if members else []
+        traceless: list[tuple[int, ...]] = []
+        start = tables[0].num_rows if tables else 0
+        for service, minute in minutes:
+            span = TimeRange(max(minute * MINUTE_NS - _MARGIN_NS, 0), (minute + 1) * MINUTE_NS + _MARGIN_NS)
+            records = self._storage.traceless_agent_logs(service, span)
+            traceless.append(tuple(range(start, start + records.num_rows)))
+            start += records.num_rows
+            tables.append(records)
+        logs = pa.concat_tables(tables, promote_options="none") if tables else AGENT_LOGS.empty_table()
+        days = {**_days(logs), **_days(spans)}
+        days.update(
+            (_minute_key(minute), _minute_day(logs, rows))
+            for minute, rows in zip(minutes, traceless, strict=True)
+            if rows
+        )
+        return Work(spans, logs, tuple(groups), tuple(traceless)), days
+
+    def _of_bounded_size(self, traces: Sequence[bytes]) -> list[bytes]:
+        """Leave out traces with more spans than the rules look at, without reading them."""
+        sizes = self._storage.get_traces(traces, columns=["trace_id"])["trace_id"].value_counts()
+        large = {entry["values"] for entry in sizes.to_pylist() if entry["counts"] > MAX_GROUP_SPANS}
+        return [trace for trace in traces if trace not in large]
+
+    def _write(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], found: Found, days: Days) -> Evaluated:
+        of_traces = found.transfers[: len(groups)]
+        transfers = [(transfer.trace_id.hex(), transfer) for group in of_traces for transfer in group]
+        for (service, minute), group in zip(minutes, found.transfers[len(groups) :], strict=True):
+            inside = range(minute * MINUTE_NS, (minute + 1) * MINUTE_NS)
+            key = _minute_key((service, minute))
+            transfers += [(key, transfer) for transfer in group if transfer.time_unix_nano in inside]
+        runs = [run for group in found.runs for run in group]
+        keys = [trace.hex() for group in groups for trace in group] + [_minute_key(minute) for minute in minutes]
+        self._storage.replace_agent_rows(keys, transfers_table(transfers, days), runs_table(runs, days))
+        return Evaluated(len(groups) + len(minutes), len(transfers))
+
+
+def _summary(row: Mapping[str, Any]) -> TraceSummary:
+    return TraceSummary(
+        trace_id=row["trace_id"],
+        start_time_unix_nano=row["start_time_unix_nano"],
+        end_time_unix_nano=row["end_time_unix_nano"],
+        links=frozenset(link for link in row["linked_trace_ids"] if link and link != row["trace_id"]),
+        conversations=frozenset(name for name in row["conversation_ids"] if is_unique_id(name)),
+    )
+
+
+def _nothing_known(trace_id: bytes) -> TraceSummary:
+    """A trace that is agentic for its log records only has nothing to join by."""
+    return TraceSummary(trace_id, 0, 0, frozenset(), frozenset())
+
+
+def _days(table: pa.Table) -> Days:
+    """Return the first day of each trace's items."""
+    if table.num_rows == 0:
+        return {}
+    first = (
+        pa.table({"trace": table["trace_id"].cast(pa.binary()), "day": table["day"]})
+        .group_by("trace")
+        .aggregate([("day", "min")])
+    )
+    return {
+        trace.hex(): day for trace, day in zip(first["trace"].to_pylist(), first["day_min"].to_pylist(), strict=True)
+    }
+
+
+def _minute_key(minute: Minute) -> str:
+    return f"logs:{minute[0]}:{minute[1]}"
+
+
+def _minute_day(logs: pa.Table, rows: Sequence[int]) -> datetime.date:
+    day: datetime.date = pc.min(logs["day"].take(pa.array(rows))).as_py()
+    return day

@@ -1,0 +1,116 @@
+"""The runs of agents in one group, with what each spent: every model call is counted once, at the innermost agent."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from collector.processors.agent_transfers.activations import Activation
+from collector.processors.agent_transfers.group import Group
+from collector.processors.agent_transfers.model import Span
+from collector.processors.agent_transfers.semantics import AgentFields, counted_model_calls
+
+_STATUS_ERROR = 2
+
+
+@dataclass(slots=True)
+class AgentRun:
+    """One run of an agent. The name is empty for model calls outside any agent of a trace."""
+
+    trace_id: bytes
+    span_id: bytes
+    service_name: str
+    agent_name: str
+    agent_id: str
+    conversation_id: str
+    start_time_unix_nano: int
+    end_time_unix_nano: int
+    error: bool
+    user_id: str = ""
+    model: str = ""
+    provider: str = ""
+    model_calls: int = 0
+    tool_calls: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the run by what it is, so that computing it again gives the same id."""
+        self.id = hashlib.sha256(self.trace_id + self.span_id + self.agent_name.encode()).hexdigest()[:32]
+
+
+def find_runs(group: Group) -> list[AgentRun]:
+    """Return the runs of a prepared group, ordered by start."""
+    spans = group.forest.spans
+    counted = counted_model_calls(spans)
+    by_number = {activation.number: _run(group, activation) for activation in group.activations.real}
+    nameless: dict[bytes, AgentRun] = {}
+    for index, span in enumerate(spans):
+        fields = group.facts[index].fields
+        around = group.activations.around(index)
+        spends = (span.trace_id, span.span_id) in counted
+        if around is None and not spends:
+            continue
+        run = by_number[around.number] if around else _outside(nameless, span, fields)
+        _account(run, group, index, spends)
+    return sorted([*by_number.values(), *nameless.values()], key=lambda run: (run.start_time_unix_nano, run.id))
+
+
+def _run(group: Group, activation: Activation) -> AgentRun:
+    top = group.forest.spans[activation.top]
+    return AgentRun(
+        trace_id=top.trace_id,
+        span_id=top.span_id,
+        service_name=top.service_name,
+        agent_name=activation.name,
+        agent_id=activation.agent_id,
+        conversation_id=activation.conversation,
+        start_time_unix_nano=activation.start,
+        end_time_unix_nano=max(activation.end, activation.start),
+        error=any(group.forest.spans[member].status_code == _STATUS_ERROR for member in activation.members),
+    )
+
+
+def _outside(nameless: dict[bytes, AgentRun], span: Span, fields: AgentFields) -> AgentRun:
+    run = nameless.get(span.trace_id)
+    if run is None:
+        run = nameless[span.trace_id] = AgentRun(
+            trace_id=span.trace_id,
+            span_id=span.span_id,
+            service_name=span.service_name,
+            agent_name="",
+            agent_id="",
+            conversation_id=fields.conversation_id,
+            start_time_unix_nano=span.start_time_unix_nano,
+            end_time_unix_nano=span.end_time_unix_nano,
+            error=False,
+        )
+    run.end_time_unix_nano = max(run.end_time_unix_nano, span.end_time_unix_nano)
+    return run
+
+
+def _account(run: AgentRun, group: Group, index: int, spends: bool) -> None:
+    fields = group.facts[index].fields
+    run.user_id = run.user_id or fields.user_id
+    run.conversation_id = run.conversation_id or fields.conversation_id
+    if group.facts[index].is_tool:
+        run.tool_calls += 1
+    if not spends:
+        return
+    run.model_calls += 1
+    run.model = run.model or fields.model
+    run.provider = run.provider or fields.provider
+    run.input_tokens = _sum(run.input_tokens, fields.input_tokens)
+    run.output_tokens = _sum(run.output_tokens, fields.output_tokens)
+    run.cached_input_tokens = _sum(run.cached_input_tokens, fields.cached_input_tokens)
+    run.reasoning_tokens = _sum(run.reasoning_tokens, fields.reasoning_tokens)
+    if fields.cost_usd is not None:
+        run.cost_usd = (run.cost_usd or 0.0) + fields.cost_usd
+
+
+def _sum(total: int | None, part: int | None) -> int | None:
+    return total if part is None else (total or 0) + part

@@ -1,0 +1,147 @@
+"""The agent transfer processor in the pipeline: marks rows at ingest, recomputes what changed once it is quiet."""
+
+import threading
+import time
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from collector.journal.checkpoint import Checkpoint
+from collector.processors.agent_stream.evaluate import MINUTE_NS, Evaluator, Minute
+from collector.processors.agent_stream.pending import Pending
+from collector.processors.agent_stream.rows import agent_log_rows, agent_span_rows
+from storage.agents import AgentStore
+from storage.errors import StorageRejected, StorageUnavailable
+
+_log = structlog.get_logger(__name__)
+
+EVALUATED_UNTIL = "evaluated_until_batch_unix_nano"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettings:
+    """How the processor works. Times in seconds."""
+
+    quiet_seconds: float = 2.0
+    max_pending: int = 200_000
+    traces_per_round: int = 200
+    idle_poll_seconds: float = 0.2
+    save_seconds: float = 5.0
+    retry_seconds: float = 2.0
+
+
+class TransferStage:
+    """Implements `collector.pipeline.store.AgentColumns`. `start` once after storage is open, `close` once before."""
+
+    def __init__(self, settings: TransferSettings, store: AgentStore, evaluator: Evaluator, state: Checkpoint) -> None:
+        self._settings = settings
+        self._store = store
+        self._evaluator = evaluator
+        self._state = state
+        self._traces: Pending[bytes] = Pending(settings.max_pending)
+        self._minutes: Pending[Minute] = Pending(settings.max_pending)
+        self._last_batch = int(state.load().get(EVALUATED_UNTIL, 0))
+        self._resume_from: int | None = self._last_batch
+        self._working_from: int | None = None
+        self._saved_at = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="baton-transfers")
+
+    def start(self) -> None:
+        """Start the thread; what an earlier process stored but did not look at is looked at first."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the running round; what is pending is found again at the next start."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._save()
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def pending(self) -> int:
+        """Traces and minutes that wait to be looked at."""
+        return len(self._traces) + len(self._minutes)
+
+    def extract(self, spans: pa.Table, logs: pa.Table, batch_time_unix_nano: int) -> tuple[pa.Table, pa.Table]:
+        """Return the AGENT_SPANS and AGENT_LOGS rows of a batch."""
+        return agent_span_rows(spans, batch_time_unix_nano), agent_log_rows(logs, batch_time_unix_nano)
+
+    def stored(self, agent_spans: pa.Table, agent_logs: pa.Table, batch_time_unix_nano: int) -> None:
+        """Mark the traces and minutes of a batch that reads can see now."""
+        traces = set(pc.unique(agent_spans["trace_id"]).to_pylist())
+        minutes: set[Minute] = set()
+        if agent_logs.num_rows:
+            columns = [agent_logs[name].to_pylist() for name in ("trace_id", "service_name", "event_time_unix_nano")]
+            for trace_id, service, event_time in zip(*columns, strict=True):
+                if trace_id:
+                    traces.add(trace_id)
+                else:
+                    minutes |= _minutes_touched(service, event_time)
+        self._traces.touch(sorted(traces), batch_time_unix_nano)
+        self._minutes.touch(sorted(minutes), batch_time_unix_nano)
+        self._last_batch = max(self._last_batch, batch_time_unix_nano)
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            try:
+                worked = self._round()
+            except (StorageUnavailable, StorageRejected, BrokenProcessPool, OSError) as error:
+                _log.warning("transfers_round_failed", error=type(error).__name__, detail=str(error)[:300])
+                self._resume_from = self._working_from if self._resume_from is None else self._resume_from
+                self._stop.wait(self._settings.retry_seconds)
+                continue
+            if not worked:
+                self._stop.wait(self._settings.idle_poll_seconds)
+
+    def _round(self) -> bool:
+        """Recompute what is quiet; return whether there was anything."""
+        self._resume()
+        settings = self._settings
+        traces = self._traces.take_quiet(settings.quiet_seconds, settings.traces_per_round)
+        minutes = self._minutes.take_quiet(settings.quiet_seconds, settings.traces_per_round)
+        if traces or minutes:
+            self._working_from = min(batch for _, batch in [*traces, *minutes])
+            self._evaluator.evaluate([trace for trace, _ in traces], [minute for minute, _ in minutes])
+        self._working_from = None
+        if time.monotonic() - self._saved_at >= settings.save_seconds:
+            self._save()
+        return bool(traces or minutes)
+
+    def _resume(self) -> None:
+        """Ask storage for what was not looked at: after a start, an overflow or a failed round."""
+        overflows = [self._traces.take_overflow(), self._minutes.take_overflow(), self._resume_from]
+        since = [batch for batch in overflows if batch is not None]
+        if not since:
+            return
+        self._resume_from = min(since)
+        traces, records = self._store.agentic_since(self._resume_from)
+        minutes = {minute for service, event_time in records for minute in _minutes_touched(service, event_time)}
+        self._traces.touch(traces, self._resume_from)
+        self._minutes.touch(sorted(minutes), self._resume_from)
+        self._resume_from = None
+
+    def _save(self) -> None:
+        """Remember up to which batch everything was looked at."""
+        waiting = [self._traces.oldest_batch(), self._minutes.oldest_batch(), self._working_from, self._resume_from]
+        oldest = min((batch for batch in waiting if batch is not None), default=self._last_batch)
+        self._saved_at = time.monotonic()
+        try:
+            self._state.save({EVALUATED_UNTIL: oldest})
+        except OSError as error:
+            _log.warning("transfers_state_not_saved", error=error.strerror)
+
+
+def _minutes_touched(service: str, event_time_unix_nano: int) -> set[Minute]:
+    """Return the minute of a record, and its neighbour when the record is near enough to matter there."""
+    margin = 5 * 10**9
+    times = (max(event_time_unix_nano - margin, 0), event_time_unix_nano, event_time_unix_nano + margin)
+    return {(service, moment // MINUTE_NS) for moment in times}

@@ -1,0 +1,99 @@
+"""The rules in a process of their own, at low priority: their Python loops must not slow down the ingest path.
+
+The child imports the rules only, never the storage engine. Messages are pickled values over a pipe; a child that dies
+is started again, and the groups it had are computed again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import pyarrow as pa
+
+from collector.processors.agent_stream.read import read_logs, read_spans
+from collector.processors.agent_stream.runs import AgentRun, find_runs
+from collector.processors.agent_transfers.detect import Options, detect_prepared
+from collector.processors.agent_transfers.group import prepare
+from collector.processors.agent_transfers.model import LogRecord, Span, Transfer
+
+_NICENESS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Groups to compute: their spans (SPANS) and log records (AGENT_LOGS), and which traces make which group.
+
+    Records without a trace are groups of their own, one list of row numbers of `logs` each.
+    """
+
+    spans: pa.Table
+    logs: pa.Table
+    groups: tuple[tuple[bytes, ...], ...]
+    traceless: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The outcome, one entry for each of `Work.groups`, then for each of `Work.traceless`."""
+
+    transfers: tuple[tuple[Transfer, ...], ...]
+    runs: tuple[tuple[AgentRun, ...], ...]
+
+
+def compute(work: Work, options: Options) -> Found:
+    """Apply the rules to every group. Pure."""
+    spans_of: dict[bytes, list[Span]] = {}
+    logs_of: dict[bytes, list[LogRecord]] = {}
+    for span in read_spans(work.spans):
+        spans_of.setdefault(span.trace_id, []).append(span)
+    records = read_logs(work.logs)
+    for record in records:
+        logs_of.setdefault(record.trace_id, []).append(record)
+    transfers, runs = [], []
+    for traces in work.groups:
+        group = prepare([span for trace in traces for span in spans_of.get(trace, ())])
+        logs = [record for trace in traces for record in logs_of.get(trace, ())]
+        transfers.append(tuple(detect_prepared(group, logs, options)))
+        runs.append(tuple(find_runs(group)))
+    for numbers in work.traceless:
+        transfers.append(tuple(detect_prepared(prepare([]), [records[number] for number in numbers], options)))
+        runs.append(())
+    return Found(tuple(transfers), tuple(runs))
+
+
+class RuleWorker:
+    """One child process that computes `Work`. Calls come from one thread."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._pool: ProcessPoolExecutor | None = None
+
+    def compute(self, work: Work) -> Found:
+        """Compute in the child; once more in a new child when it died. Raises BrokenProcessPool after that."""
+        try:
+            return self._submit(work).result()
+        except BrokenProcessPool:
+            self.close()
+            return self._submit(work).result()
+
+    def _submit(self, work: Work) -> Future[Found]:
+        if self._pool is None:
+            # spawn: a fork would copy the storage engine's threads half-way
+            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_settle_in)
+        return self._pool.submit(compute, work, self._options)
+
+    def close(self) -> None:
+        """End the child. Idempotent."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def _settle_in() -> None:
+    os.nice(_NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
