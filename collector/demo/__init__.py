@@ -1,0 +1,1 @@
+"""`baton demo`: a support desk of several services and agents, told through the standard OTLP exporter."""

@@ -1,0 +1,71 @@
+"""Sending the demo, and saying where to look at it."""
+
+import random
+import socket
+import time
+from dataclasses import dataclass
+
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs.export import LogRecordExporter
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from collector.demo.stage import Stage
+from collector.demo.story import Told, tell
+
+
+class DemoFailed(Exception):
+    """The demo could not be sent; the message says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent."""
+
+    told: tuple[Told, ...]
+    spans: int
+    logs: int
+
+
+def send(endpoint: str, conversations: int, seed: int, now: int | None = None) -> Sent:
+    """Tell the story to an OTLP/gRPC endpoint (`host:port`). Raises `DemoFailed`.
+
+    The story is the same for the same seed; the ids also depend on `now`, so that two runs are two stories.
+    """
+    _check_listening(endpoint)
+
+    def exporters() -> tuple[SpanExporter, LogRecordExporter]:
+        return OTLPSpanExporter(endpoint, insecure=True), OTLPLogExporter(endpoint, insecure=True)
+
+    stage = Stage(exporters, random.Random(seed), now or time.time_ns())  # noqa: S311 - a story
+    told = tuple(tell(stage, conversations))
+    if not stage.flush():
+        raise DemoFailed(f"{endpoint} did not take everything; its log says why")
+    return Sent(told, stage.spans, stage.logs)
+
+
+def describe(sent: Sent, query_url: str) -> str:
+    """Return what was sent and links to it, one for each turn."""
+    lines = [f"Sent {sent.spans} spans and {sent.logs} log records of {len(sent.told)} turns:", ""]
+    for told in sent.told:
+        lines.append(f"  {told.title}")
+        lines.append(f"    trace      {query_url}/trace/{told.trace_id}")
+        if told.transfers:
+            lines.append(f"    transfers  {query_url}/api/v1/transfers?trace_id={told.trace_id}")
+        lines.append(f"    logs       {query_url}/api/v1/logs?trace_id={told.trace_id}")
+        lines.append(f"    OTLP JSON  {query_url}/api/v1/traces/{told.trace_id}")
+        lines.append("")
+    lines.append(f"  everything   {query_url}/search?service=web-frontend")
+    lines.append(f"  who hands work to whom   {query_url}/api/v1/agents/graph")
+    return "\n".join(lines)
+
+
+def _check_listening(endpoint: str) -> None:
+    host, _, port = endpoint.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
+    except ValueError:
+        raise DemoFailed(f'"{endpoint}" is not an endpoint: write host:port, such as localhost:4317') from None
+    except OSError as error:
+        reason = f"nothing answers at {endpoint} ({error.strerror or error})"
+        raise DemoFailed(f"{reason}; start Baton first: baton serve") from error
