@@ -42,8 +42,13 @@ def entry(attributes: Attributes, key: str) -> str:
 
 def path_of(attributes: Attributes) -> tuple[str, ...]:
     """Return the node names from the outer graph inwards."""
-    namespace = entry(attributes, "langgraph_checkpoint_ns") or entry(attributes, "checkpoint_ns")
+    namespace = namespace_of(attributes)
     return tuple(part.split(":", 1)[0] for part in namespace.split("|")) if namespace else ()
+
+
+def namespace_of(attributes: Attributes) -> str:
+    """Return the checkpoint namespace, which is different for every execution of a node."""
+    return entry(attributes, "langgraph_checkpoint_ns") or entry(attributes, "checkpoint_ns")
 
 
 def agent_of(attributes: Attributes) -> str:
@@ -91,6 +96,6 @@ def _graph_run(forest: Forest, index: int) -> str:
     if above == ROOT or node_of(span.attributes) not in _MODEL_NODES or entity_of(span) not in _MODEL_NODES:
         return ""
     outer = forest.spans[above]
-    if len(path_of(outer.attributes)) >= len(path_of(span.attributes)) or entity_of(outer) in INNER_NODES:
+    if namespace_of(outer.attributes) == namespace_of(span.attributes) or entity_of(outer) in INNER_NODES:
         return ""
     return clean(entity_of(outer))

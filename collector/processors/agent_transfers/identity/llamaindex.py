@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from collector.processors.agent_transfers.identity.facts import Facts, Run, Strength
 from collector.processors.agent_transfers.model import Span
 from collector.processors.agent_transfers.names import clean
@@ -10,8 +12,8 @@ from collector.processors.agent_transfers.values import quoted_field, text
 
 _KEY = "current_agent_name"
 _TEXTS = ("input.value", "output.value", "traceloop.entity.input", "traceloop.entity.output")
-_STEP_NAMES = ("run_agent_step",)
-_ANONYMOUS_STEP = "AgentWorkflow.task"
+# Not the workflow's root: its text names the agent that was last, not one that ran all along.
+_STEP_NAME = re.compile(r"\.run_agent_step$|^\w*(?:AgentWorkflow|Agent)\.task$")
 
 
 def runs(forest: Forest, facts: tuple[Facts, ...]) -> dict[int, Run]:
@@ -20,7 +22,7 @@ def runs(forest: Forest, facts: tuple[Facts, ...]) -> dict[int, Run]:
     for index, span in enumerate(forest.spans):
         if facts[index].is_tool or facts[index].is_llm:
             continue
-        if (span.name.endswith(_STEP_NAMES) or span.name == _ANONYMOUS_STEP) and (name := clean(_named(span))):
+        if _STEP_NAME.search(span.name) and (name := clean(_named(span))):
             found[index] = Run(name, Strength.WEAK)
     return found
 
