@@ -4,7 +4,7 @@ Instances are shared and compared by identity: never change one in place.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
 from typing import TypeVar
 
@@ -71,24 +71,14 @@ def scope_contexts(raws: Sequence[bytes]) -> list[ScopeContext]:
     return _shared(raws, scope_context)
 
 
-def with_attributes(context: ResourceContext, attributes: Sequence[Attribute]) -> ResourceContext:
-    """Return a context with other resource attributes, in the given order."""
-    message = Resource()
+def with_attributes(context: _Context, attributes: Sequence[Attribute], cacheable: bool) -> _Context:
+    """Return a context with other attributes, in the given order."""
+    message = Resource() if isinstance(context, ResourceContext) else InstrumentationScope()
     if context.message is not None:
         message.CopyFrom(context.message)
         message.ClearField("attributes")
     message.attributes.extend(key_values(attributes))
-    return ResourceContext(message, context.schema_url, tuple(attributes))
-
-
-def with_scope_attributes(context: ScopeContext, attributes: Sequence[Attribute]) -> ScopeContext:
-    """Return a context with other scope attributes, in the given order."""
-    message = InstrumentationScope()
-    if context.message is not None:
-        message.CopyFrom(context.message)
-        message.ClearField("attributes")
-    message.attributes.extend(key_values(attributes))
-    return ScopeContext(message, context.schema_url, context.name, context.version, tuple(attributes))
+    return replace(context, message=message, attributes=tuple(attributes), cacheable=cacheable)
 
 
 def key_values(attributes: Sequence[Attribute]) -> list[KeyValue]:
