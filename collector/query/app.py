@@ -1,0 +1,84 @@
+"""The HTTP app on 16686: our query API, the routers of other APIs, and the pages that explain them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse
+from fastapi.telemetry import TelemetryConfig
+
+from collector.query import problems
+from collector.query.dependencies import QueryDependencies
+from collector.query.guard import Guard
+from collector.query.health import health_router
+from collector.query.logs import logs_router
+from collector.query.names import names_router
+from collector.query.traces import traces_router
+
+_DOCS_PAGE = Path(__file__).with_name("docs.html")
+_DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+_DESCRIPTION = """Traces and log records, and what became of everything that was sent.
+
+Times are integers of nanoseconds since the epoch, with an RFC 3339 text beside them; ids are lower-case hexadecimal.
+Errors are RFC 9457 problem documents (`application/problem+json`) whose `parameter` names the parameter at fault.
+Pages follow one another by `next_cursor`.
+"""
+_TAGS = [
+    {"name": "traces", "description": "Search traces, read one."},
+    {"name": "logs", "description": "Search and follow log records."},
+    {"name": "names", "description": "What there is to search for: services, operations, attributes."},
+    {"name": "operations", "description": "Health, metrics, and the loss ledger."},
+]
+# The app must not trace itself: its spans would come back to it as telemetry to store.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def build_app(deps: QueryDependencies) -> FastAPI:
+    """Assemble the app. Nothing runs yet; `collector.query.server.QueryServer` serves it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = deps.limits.threads
+        yield
+
+    app = FastAPI(
+        title="Baton",
+        summary="OpenTelemetry-native collector backend: query API",
+        description=_DESCRIPTION,
+        version=deps.version,
+        openapi_tags=_TAGS,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        telemetry=_NO_TELEMETRY,
+        max_body_size=deps.limits.max_body_bytes,
+    )
+    app.add_middleware(Guard, deps=deps)
+    problems.install(app)
+    for router in (traces_router(deps), logs_router(deps), names_router(deps), health_router(deps), *deps.routers):
+        app.include_router(router)
+    app.include_router(_pages())
+    return app
+
+
+def _pages() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    page = _DOCS_PAGE.read_text(encoding="utf-8")
+
+    @router.get("/docs")
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_POLICY})
+
+    @router.get("/api/v1/{path:path}")
+    async def unknown(path: str) -> None:
+        raise problems.Problem("not-found", f"there is no resource /api/v1/{path}; /docs lists what there is")
+
+    return router

@@ -1,0 +1,82 @@
+"""What every request of the HTTP app passes: base path, query length, API key, security headers, timing."""
+
+import time
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collector.query.dependencies import QueryDependencies
+from collector.query.health import LIVE_PATHS, READY_PATHS
+from collector.query.problems import Problem
+
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+_OPEN_PATHS = frozenset(LIVE_PATHS + READY_PATHS)  # probes carry no key and know no base path
+
+
+class Guard:
+    """Plain ASGI middleware; adds some 10 µs to a request."""
+
+    def __init__(self, app: ASGIApp, deps: QueryDependencies) -> None:
+        self._app = app
+        self._deps = deps
+        self._base = deps.base_path.rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or websocket."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        problem = self._admit(scope)
+        if scope["type"] == "websocket":
+            if problem is None:
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:100]})
+            return
+        await self._timed(scope, receive, send, problem)
+
+    def _admit(self, scope: Scope) -> Problem | None:
+        """Set the base path apart; return why the request may not pass, if so."""
+        path: str = scope["path"]
+        if path in _OPEN_PATHS:
+            return None
+        if self._base:
+            if path != self._base and not path.startswith(self._base + "/"):
+                return Problem("not-found", f"everything here is under {self._base}/")
+            scope["root_path"] = self._base
+        longest = self._deps.limits.max_query_bytes
+        if len(scope["query_string"]) > longest:
+            return Problem("too-long", f"the query string is over {longest} bytes", limit=longest)
+        authorize = self._deps.authorize
+        if authorize is not None:
+            headers = Headers(scope=scope)
+            if not authorize(headers.get("authorization"), headers.get("x-api-key")):
+                return Problem(
+                    "unauthorized", "send a known API key as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'"
+                )
+        return None
+
+    async def _timed(self, scope: Scope, receive: Receive, send: Send, problem: Problem | None) -> None:
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            answer = self._app if problem is None else problem.response()
+            await answer(scope, receive, send_with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "(none)")
+            self._deps.metrics.http_request(quote(route, safe="/{}:()"), status, time.perf_counter() - started)

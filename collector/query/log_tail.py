@@ -1,0 +1,68 @@
+"""Live tail: what a filter newly finds, by asking storage again and again with an overlap.
+
+Records arrive late and out of order, so each poll reads the last `OVERLAP_NS` again and leaves out what it gave
+before. What is remembered is bounded by the overlap and the page: a flood shows its newest records and says that
+others were skipped.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from collector.query.log_rows import plain_rows
+from collector.query.log_search import LogFilter
+from storage.api import LogReader, TimeRange
+
+OVERLAP_NS = 10_000_000_000
+PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """New records, oldest first; `skipped` when there were more than a page since the last poll."""
+
+    rows: list[dict[str, Any]]
+    skipped: bool
+
+
+class LogTail:
+    """One subscriber's position. Not thread-safe: one poll at a time."""
+
+    def __init__(self, storage: LogReader, wanted: LogFilter, start_unix_nano: int | None) -> None:
+        """Begin at `start_unix_nano`, or with what arrives from the first poll on.
+
+        Raises: Problem that names the bad parameter.
+        """
+        wanted.query(TimeRange(0, 1), PAGE)
+        self._storage = storage
+        self._wanted = wanted
+        self._start = start_unix_nano
+        self._first = True
+        self._seen: dict[int, tuple[int, int]] = {}  # hash of a row → (its time, how often it was given)
+
+    def poll(self, now_unix_nano: int) -> News:
+        """Read storage once. Raises: the storage errors; the next poll makes up for a failed one."""
+        overlap = max(0, now_unix_nano - OVERLAP_NS)
+        start = overlap if self._start is None or not self._first else self._start
+        page = self._storage.find_logs(self._wanted.query(TimeRange(start, now_unix_nano + OVERLAP_NS), PAGE))
+        rows = plain_rows(page.records)
+        rows.reverse()
+        fresh = self._unseen(rows)
+        silent = self._first and self._start is None
+        skipped = not self._first and page.next is not None and len(fresh) == len(rows)
+        self._first = False
+        self._seen = {key: found for key, found in self._seen.items() if found[0] >= overlap}
+        return News([] if silent else fresh, skipped)
+
+    def _unseen(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rows not given yet. Equal rows are records of their own, so they are counted, not just known."""
+        counts: dict[int, int] = {}
+        fresh = []
+        for row in rows:
+            key = hash(orjson.dumps(row))
+            counts[key] = counts.get(key, 0) + 1
+            if counts[key] > self._seen.get(key, (0, 0))[1]:
+                self._seen[key] = (row["time_unix_nano"], counts[key])
+                fresh.append(row)
+        return fresh

@@ -1,0 +1,26 @@
+"""Time ranges of a search: what the caller wrote, or everything that is kept."""
+
+from functools import partial
+
+from collector.query.parse.times import parse_time
+from collector.query.problems import Problem, read
+from storage.api import TimeRange
+
+EVERYTHING = TimeRange(0, 2**64 - 1)
+
+
+def read_range(start: str | None, end: str | None, now_unix_nano: int) -> TimeRange:
+    """Return the half-open range; a side that is not given is open (all kept data)."""
+    parse = partial(parse_time, now_unix_nano=now_unix_nano)
+    first = EVERYTHING.start if start is None else read("start", parse, start)
+    last = EVERYTHING.end if end is None else read("end", parse, end)
+    if last <= first:
+        raise Problem("bad-parameter", "start must be before end", parameter="start")
+    return TimeRange(first, last)
+
+
+def pinned(time: TimeRange, newest_unix_nano: int, now_unix_nano: int) -> TimeRange:
+    """Close an open end behind what the first page showed, so that later pages do not see what arrives meanwhile."""
+    if time.end != EVERYTHING.end:
+        return time
+    return TimeRange(time.start, min(max(newest_unix_nano + 1, now_unix_nano), EVERYTHING.end))
