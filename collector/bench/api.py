@@ -15,6 +15,12 @@ class Api:
     def get(self, path: str) -> tuple[int, bytes]:
         """Return status and body. Raises OSError or HTTPException when there is no answer."""
         try:
+            return self._get(path)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            return self._get(path)  # the server had closed the idle connection
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        try:
             self._connection.request("GET", path)
             with self._connection.getresponse() as response:
                 return response.status, response.read()

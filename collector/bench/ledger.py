@@ -26,7 +26,7 @@ class Totals:
 
 def totals(api: Api) -> Totals:
     """Read the ledger."""
-    signals: list[dict[str, Any]] = list(api.json("/api/v1/ledger")["signals"].values())
+    signals: list[dict[str, Any]] = list(api.json("/api/v1/ledger").values())
     return Totals(
         received=sum(signal["received"] for signal in signals),
         stored=sum(signal["stored"] for signal in signals),
@@ -50,7 +50,7 @@ def settled_bytes(api: Api, patience_seconds: float = 90.0) -> int:
     deadline = time.monotonic() + patience_seconds
     same, last = 0, -1
     while same < _SETTLE_ROUNDS and time.monotonic() < deadline:
-        now = int(api.json("/api/v1/traces/stats/overview?last_hours=1")["bytes_on_disk"])
+        now = int(api.json("/api/v1/traces/stats/overview?last_hours=0.001")["storage"]["bytes_on_disk"])
         same, last = (same + 1, now) if now == last else (0, now)
         time.sleep(1.0)
     return last

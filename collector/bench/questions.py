@@ -110,7 +110,7 @@ def _v1(search: _Search, hours: float) -> str:
     if search.operation:
         query["name"] = search.operation
     if search.attribute:
-        query["where"] = f'{search.attribute[0]} = "{search.attribute[1]}"'
+        query["attr"] = "=".join(search.attribute)
     if search.error:
         query["status"] = "error"
     if search.duration_min:

@@ -22,7 +22,7 @@ from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.otlp.flatten import Received, flatten
 from storage.api import Batch, Signal, Storage
-from storage.schemas import AGENT_SPANS, LOGS, SPANS
+from storage.schemas import LOGS, SPANS
 
 INSERT_SIZES = (32_768, 65_536, 131_072, 262_144)
 _PER_REQUEST = 512
@@ -94,10 +94,9 @@ def _bodies(templates: Sequence[Template], count: int) -> list[bytes]:
 
 
 def _batch(batch_id: str, signal: Signal, table: pa.Table) -> Batch:
-    empty = AGENT_SPANS.empty_table()
     if signal is Signal.LOGS:
-        return Batch(batch_id, SPANS.empty_table(), table, empty)
-    return Batch(batch_id, table, LOGS.empty_table(), empty)
+        return Batch(batch_id, SPANS.empty_table(), table)
+    return Batch(batch_id, table, LOGS.empty_table())
 
 
 def _open(spec: YardstickSpec) -> Storage:
