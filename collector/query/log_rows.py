@@ -22,8 +22,10 @@ def plain_rows(records: pa.Table) -> list[dict[str, Any]]:
 
 def text_line(row: dict[str, Any]) -> str:
     """Return a plain row as one line without its end: time, severity, service, body, attributes, trace id."""
-    body = row["body"] if isinstance(row["body"], str) else orjson.dumps(row["body"]).decode()
-    words = [row["time"], (row["severity"] or "-").ljust(5), row["service"] or "-", row["event_name"], body]
+    body = row["body"] or ""
+    if not isinstance(body, str):
+        body = orjson.dumps(body).decode()
+    words = [row["time"], (row["severity"] or "-").ljust(5), row["service"] or "-", row["event_name"] or "", body]
     words += [f"{key}={orjson.dumps(value).decode()}" for key, value in row["attributes"].items()]
     words.append(f"trace_id={row['trace_id']}" if row["trace_id"] else "")
     return " ".join(word for word in words if word).translate(_ONE_LINE)

@@ -13,7 +13,7 @@ from collector.query.parse.cursors import Fingerprint, read_log_cursor, write_lo
 from collector.query.parse.enums import parse_severity
 from collector.query.parse.ids import parse_span_id, parse_trace_id
 from collector.query.problems import Problem, read
-from collector.query.ranges import EVERYTHING, pinned, read_range
+from collector.query.ranges import pinned, read_range
 from storage.api import LogCursor, LogQuery, Signal, TimeRange
 
 _TIME = "RFC 3339, Unix time, or a time ago such as `-1h`"
@@ -75,8 +75,9 @@ def search(deps: QueryDependencies, parameters: LogSearch) -> tuple[pa.Table, st
     page = deps.storage.find_logs(_placed(parameters.query(time, parameters.limit), after, parameters.order))
     if page.next is None:
         return page.records, None
-    newest = 0 if time.end != EVERYTHING.end else int(page.records["event_time_unix_nano"][0].as_py())
-    return page.records, write_log_cursor(page.next, pinned(time, newest, now), parameters.fingerprint())
+    if parameters.order == "newest":
+        time = pinned(time, int(page.records["event_time_unix_nano"][0].as_py()), now)
+    return page.records, write_log_cursor(page.next, time, parameters.fingerprint())
 
 
 def _placed(query: LogQuery, after: LogCursor | None, order: str) -> LogQuery:

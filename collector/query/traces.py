@@ -1,7 +1,9 @@
 """Routes for traces: search, one trace by id, figures."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import orjson
+import pyarrow as pa
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from collector.query.answers import example, json_answer
@@ -11,6 +13,7 @@ from collector.query.parse.ids import parse_trace_id
 from collector.query.problems import Problem, read
 from collector.query.strict import strict_parameters
 from collector.query.trace_search import TraceSearch, search
+from exporters.jaeger import v1_json
 from exporters.otlp.json import traces_json
 from exporters.otlp.protobuf import traces_data
 
@@ -64,15 +67,25 @@ def traces_router(deps: QueryDependencies) -> APIRouter:
     )
     def trace(
         trace_id: Annotated[str, Path(description="Hexadecimal; short ids are padded with zeros on the left.")],
+        format: Annotated[  # noqa: A002 (the name of the parameter)
+            Literal["otlp", "jaeger"], Query(description="otlp: OTLP JSON; jaeger: Jaeger's v1 JSON.")
+        ] = "otlp",
         accept: Annotated[str, Header(description="`application/x-protobuf` answers a serialised TracesData.")] = "",
     ) -> Response:
-        """All spans of a trace as OTLP JSON, lossless."""
+        """All spans of a trace, as lossless OTLP JSON unless `format` or `Accept` say otherwise."""
         wanted = read("trace_id", parse_trace_id, trace_id)
         spans = deps.storage.get_traces([wanted])
         if spans.num_rows == 0:
             raise Problem("not-found", f"there is no trace {wanted.hex()}", parameter="trace_id")
+        if format == "jaeger":
+            return Response(_jaeger_envelope(spans), media_type="application/json")
         if any(each in accept for each in _PROTOBUF_TYPES):
             return Response(traces_data(spans).SerializeToString(), media_type=_PROTOBUF_TYPES[0])
         return Response(traces_json(spans), media_type="application/json")
 
     return router
+
+
+def _jaeger_envelope(spans: pa.Table) -> bytes:
+    traces = [orjson.Fragment(trace) for _, trace in v1_json.traces_json(spans)]
+    return orjson.dumps({"data": traces, "total": 0, "limit": 0, "offset": 0, "errors": None})

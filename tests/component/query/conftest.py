@@ -1,6 +1,7 @@
 """The real app over the real embedded engine, filled through the real decoder."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,6 @@ from collector.query.server import QueryServer
 from collector.receivers.listening import open_sockets
 from collector.state import ServiceState
 from storage.api import Batch, Signal, Storage
-from storage.clickhouse.embedded import open_embedded
 from storage.schemas import AGENT_SPANS
 from tests.component.query.shop import logs, traces
 from tests.stored import table
@@ -30,13 +30,12 @@ class Service:
     ledger: Ledger
 
 
-@pytest.fixture(scope="session")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    """One engine for all tests: a process can host only one."""
-    opened = open_embedded(tmp_path_factory.mktemp("store"))
-    opened.write(batch("shop", traces(), logs()))
-    yield opened
-    opened.close()
+@pytest.fixture(scope="module")
+def storage(engine: Storage) -> Storage:
+    """The engine, holding the shop's telemetry and nothing else."""
+    engine.purge()
+    engine.write(batch(f"shop-{uuid.uuid4()}", traces(), logs()))
+    return engine
 
 
 def batch(name: str, spans: bytes, records: bytes) -> Batch:
@@ -44,12 +43,12 @@ def batch(name: str, spans: bytes, records: bytes) -> Batch:
     return Batch(name, table(Signal.TRACES, spans), table(Signal.LOGS, records), AGENT_SPANS.empty_table())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service() -> Service:
     return Service(ServiceState(journal_cap_bytes=1000), Ledger())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deps(storage: Storage, service: Service) -> QueryDependencies:
     metrics = Metrics("1.2.3")
     metrics.watch(lambda: service.state, service.ledger.snapshot)
@@ -58,7 +57,7 @@ def deps(storage: Storage, service: Service) -> QueryDependencies:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def http(deps: QueryDependencies) -> Iterator[httpx.Client]:
     """A client of a real server."""
     server = QueryServer(build_app(deps), open_sockets("127.0.0.1", 0), deps.stopping)

@@ -134,6 +134,14 @@ def test_trace_as_protobuf(http: httpx.Client) -> None:
     assert len(MessageToDict(TracesData.FromString(answer.content))["resourceSpans"]) == 2
 
 
+def test_trace_as_jaeger_json(http: httpx.Client) -> None:
+    answer = http.get("/api/v1/traces/a1?format=jaeger").json()
+    assert (answer["total"], answer["limit"], answer["offset"], answer["errors"]) == (0, 0, 0, None)
+    (trace,) = answer["data"]
+    assert trace["traceID"] == "00000000000000a1"
+    assert sorted(span["operationName"] for span in trace["spans"]) == ["GET /cart", "GET /checkout", "call cart"]
+
+
 @pytest.mark.parametrize(
     ("trace_id", "status"), [("ff", 404), ("xyz", 400), ("0" * 33, 400), ("%20", 400), ("a1%0a", 400)]
 )
