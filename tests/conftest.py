@@ -1,0 +1,16 @@
+"""Fixtures for every kind of test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from storage.agents import AgentStorage
+from storage.clickhouse.embedded import open_embedded
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentStorage]:
+    """The one embedded engine that this process can host. Who uses it purges it first, and once for a module."""
+    opened = open_embedded(tmp_path_factory.mktemp("store"))
+    yield opened
+    opened.close()
