@@ -85,10 +85,10 @@ class HttpApp:
             reply = await self._export(scope, headers, encoding, receive)
         except Disconnected:
             return
+        except asyncio.CancelledError:  # grace is over; uvicorn would answer 500, which clients drop
+            reply = _failed(Refused("the collector is shutting down"), encoding)
         except Exception as error:  # noqa: BLE001 (an edge: uvicorn would answer 500, which clients drop)
-            failure = failure_of(error)
-            shown = encoding or Encoding.JSON
-            reply = _Reply(failure.http_status, shown, failure_body(failure, shown), headers_of(failure))
+            reply = _failed(error, encoding)
         finally:
             self._running -= 1
         reply.headers.extend(self._cors.headers_for(origin))
@@ -159,3 +159,9 @@ class HttpApp:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
+
+
+def _failed(error: Exception, encoding: Encoding | None) -> _Reply:
+    failure = failure_of(error)
+    shown = encoding or Encoding.JSON
+    return _Reply(failure.http_status, shown, failure_body(failure, shown), headers_of(failure))

@@ -9,7 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector.receivers.errors import ListenError
-from collector.receivers.listening import BACKLOG, open_sockets
+from collector.receivers.listening import BACKLOG, check_tls, open_sockets
 from collector.receivers.loop_thread import LoopThread
 from collector.receivers.settings import HttpSettings
 
@@ -34,8 +34,9 @@ class HttpServer:
         return int(self._sockets[0].getsockname()[1]) if self._sockets else 0
 
     def start(self) -> None:
-        """Listen. Raises: ListenError when the address cannot be had, OSError when a TLS file cannot be used."""
-        self._config.load()  # reads the TLS files
+        """Listen. Raises: ListenError when the address cannot be had or a TLS file cannot be used."""
+        if self._settings.tls is not None:
+            check_tls(self._settings.tls)
         self._sockets = open_sockets(self._settings.host, self._settings.port)
         self._thread.start()
         self._thread.call(self._start())

@@ -16,7 +16,7 @@ from collector.receivers.answers import Answers
 from collector.receivers.auth import Anyone, Authenticator
 from collector.receivers.errors import ListenError
 from collector.receivers.grpc_calls import SERVICES, ExportCalls
-from collector.receivers.listening import check_free
+from collector.receivers.listening import check_free, check_tls
 from collector.receivers.loop_thread import LoopThread
 from collector.receivers.settings import GrpcSettings
 
@@ -43,7 +43,7 @@ class OtlpGrpcReceiver:
         return self._port
 
     def start(self) -> None:
-        """Listen. Raises: ListenError when the address cannot be had, OSError when a TLS file cannot be read."""
+        """Listen. Raises: ListenError when the address cannot be had or a TLS file cannot be used."""
         settings = self._settings
         check_free(settings.host, settings.port)  # grpc itself does not tell why it could not bind
         credentials = _credentials(settings)
@@ -95,6 +95,7 @@ def _credentials(settings: GrpcSettings) -> grpc.ServerCredentials | None:
     tls = settings.tls
     if tls is None:
         return None
+    check_tls(tls)  # grpc itself would start with files it cannot use
     pair = (tls.key_file.read_bytes(), tls.cert_file.read_bytes())
     client_ca = tls.client_ca_file.read_bytes() if tls.client_ca_file else None
     return grpc.ssl_server_credentials([pair], client_ca, require_client_auth=client_ca is not None)

@@ -29,7 +29,7 @@ class OtlpHttpReceiver:
         return self._server.port
 
     def start(self) -> None:
-        """Listen. Raises: ListenError when the address cannot be had, OSError when a TLS file cannot be used."""
+        """Listen. Raises: ListenError when the address cannot be had or a TLS file cannot be used."""
         self._server.start()
         _log.info("receiver_started", receiver="otlp/http", host=self._settings.host, port=self.port)
 
