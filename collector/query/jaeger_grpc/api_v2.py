@@ -1,0 +1,109 @@
+"""`jaeger.api_v2.QueryService`: Jaeger's own span model, in chunks of ten spans of one trace."""
+
+from collections.abc import Iterator, Mapping
+from typing import Never
+
+import grpc
+
+from collector.query.jaeger_grpc.calls import Method
+from collector.query.jaeger_grpc.errors import CallFailed, invalid, not_found
+from collector.query.jaeger_grpc.queries import (
+    kind_text,
+    operations,
+    range_of,
+    time_of,
+    trace_id_of,
+    trace_query,
+)
+from collector.query.jaeger_grpc.reads import found_ids, span_tables
+from exporters.jaeger.adjust import adjusted
+from exporters.jaeger.generated import api_v2_pb2 as pb
+from exporters.jaeger.model_v2 import span_message
+from exporters.rows import SpanRow, by_trace, read_spans
+from storage.api import Storage
+
+_SPANS_A_CHUNK = 10
+_MAX_CHUNK_BYTES = 3 * 2**20  # clients receive at most 4 MiB in a message
+
+
+class ApiV2:
+    """The functions of the service over a store."""
+
+    def __init__(self, storage: Storage, max_clock_skew_ns: int = 0) -> None:
+        self._storage = storage
+        self._max_clock_skew_ns = max_clock_skew_ns
+
+    def methods(self) -> Mapping[str, Method]:
+        """Return the methods of `QueryService`."""
+        return {
+            "GetTrace": self._get_trace,
+            "ArchiveTrace": self._archive_trace,
+            "FindTraces": self._find_traces,
+            "GetServices": self._get_services,
+            "GetOperations": self._get_operations,
+            "GetDependencies": self._get_dependencies,
+        }
+
+    def _get_trace(self, request: pb.GetTraceRequest) -> Iterator[pb.SpansResponseChunk]:
+        found = False
+        for chunk in self._chunks([_initialized(request.trace_id)], request.raw_traces):
+            found = True
+            yield chunk
+        if not found:
+            raise not_found()
+
+    def _archive_trace(self, request: pb.ArchiveTraceRequest) -> Never:
+        trace_id = _initialized(request.trace_id)
+        if not self._storage.get_traces([trace_id], ["trace_id"]).num_rows:
+            raise not_found()
+        raise CallFailed(grpc.StatusCode.INTERNAL, "failed to archive trace: archive storage was not configured")
+
+    def _find_traces(self, request: pb.FindTracesRequest) -> Iterator[pb.SpansResponseChunk]:
+        if not request.HasField("query"):
+            raise invalid("missing query")
+        query = request.query
+        time = range_of(query, "start_time_min", "start_time_max")
+        for ids in found_ids(self._storage, trace_query(query, time, query.tags, None)):
+            yield from self._chunks(ids, query.raw_traces)
+
+    def _chunks(self, ids: list[bytes], raw: bool) -> Iterator[pb.SpansResponseChunk]:
+        for spans in span_tables(self._storage, ids):
+            for rows in by_trace(read_spans(spans)):
+                shown = rows if raw else adjusted(rows, self._max_clock_skew_ns)
+                for start in range(0, len(shown), _SPANS_A_CHUNK):
+                    yield from _fitting(shown[start : start + _SPANS_A_CHUNK])
+
+    def _get_services(self, _: pb.GetServicesRequest) -> pb.GetServicesResponse:
+        return pb.GetServicesResponse(services=self._storage.services())
+
+    def _get_operations(self, request: pb.GetOperationsRequest) -> pb.GetOperationsResponse:
+        found = operations(self._storage, request.service, request.span_kind)
+        return pb.GetOperationsResponse(
+            operationNames=dict.fromkeys(each.name for each in found),
+            operations=[pb.Operation(name=each.name, span_kind=kind_text(each)) for each in found],
+        )
+
+    def _get_dependencies(self, request: pb.GetDependenciesRequest) -> pb.GetDependenciesResponse:
+        if time_of(request, "start_time") is None or time_of(request, "end_time") is None:
+            raise invalid("StartTime and EndTime must be initialized.")
+        found = self._storage.dependencies(range_of(request, "start_time", "end_time"))
+        return pb.GetDependenciesResponse(
+            dependencies=[pb.DependencyLink(parent=d.parent, child=d.child, call_count=d.call_count) for d in found]
+        )
+
+
+def _initialized(raw: bytes) -> bytes:
+    if not any(raw):
+        raise invalid("uninitialized TraceID is not allowed")
+    return trace_id_of(raw)
+
+
+def _fitting(rows: list[SpanRow]) -> Iterator[pb.SpansResponseChunk]:
+    """Yield the rows in one chunk, or in several when one would be too large for a client."""
+    chunk = pb.SpansResponseChunk(spans=map(span_message, rows))
+    if len(rows) == 1 or chunk.ByteSize() <= _MAX_CHUNK_BYTES:
+        yield chunk
+        return
+    middle = len(rows) // 2
+    yield from _fitting(rows[:middle])
+    yield from _fitting(rows[middle:])

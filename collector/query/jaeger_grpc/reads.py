@@ -1,0 +1,45 @@
+"""Reads of many traces in bounded memory: ids page by page, spans group by group."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from storage.api import Storage, TraceCursor, TraceMatch, TraceQuery
+
+_IDS_A_PAGE = 1_000
+_FIRST_GROUP = 32
+_LARGEST_GROUP = 1_000
+_SPANS_A_GROUP = 20_000  # some tens of megabytes as Python objects
+
+
+def found_ids(storage: Storage, query: TraceQuery) -> Iterator[list[bytes]]:
+    """Yield the ids of matching traces, newest first, `query.limit` in all."""
+    left = query.limit
+    while left > 0:
+        page = storage.find_traces(replace(query, limit=min(left, _IDS_A_PAGE)))
+        if page:
+            yield [match.trace_id for match in page]
+        if len(page) < _IDS_A_PAGE:
+            return
+        left -= len(page)
+        query = replace(query, after=_after(page[-1]))
+
+
+def span_tables(storage: Storage, ids: Sequence[bytes], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the spans of whole traces in tables of a bounded size, traces in the order of `ids`.
+
+    A single trace is never split, however large it is.
+    """
+    at, group = 0, _FIRST_GROUP
+    while at < len(ids):
+        table = storage.get_traces(ids[at : at + group], columns)
+        at += group
+        if table.num_rows:
+            yield table
+        spans_a_trace = max(1, table.num_rows // group)
+        group = min(max(_SPANS_A_GROUP // spans_a_trace, 1), _LARGEST_GROUP)
+
+
+def _after(match: TraceMatch) -> TraceCursor:
+    return TraceCursor(match.newest_match_unix_nano, match.trace_id)

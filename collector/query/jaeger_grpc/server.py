@@ -1,0 +1,160 @@
+"""The gRPC server on 16685: Jaeger's query services, remote storage, health and reflection on one port."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from collector.query.jaeger_grpc.api_v2 import ApiV2
+from collector.query.jaeger_grpc.api_v3 import ApiV3
+from collector.query.jaeger_grpc.calls import Authorizer, QueryCalls
+from collector.query.jaeger_grpc.storage_v2 import StorageV2
+from exporters.jaeger.generated import api_v2_pb2, api_v3_pb2, storage_v2_pb2
+from storage.api import Storage
+
+_log = structlog.get_logger(__name__)
+
+_V2 = api_v2_pb2.DESCRIPTOR.services_by_name["QueryService"]
+_V3 = api_v3_pb2.DESCRIPTOR.services_by_name["QueryService"]
+_STORAGE = storage_v2_pb2.DESCRIPTOR.services_by_name
+_EXPORT = "opentelemetry.proto.collector.trace.v1.TraceService"
+# Names that Jaeger announces without serving a method under them: clients ask the health service for them.
+_ANNOUNCED = ("jaeger.api_v2.metrics.MetricsQueryService",)
+_ANNOUNCED_WITH_WRITES = ("jaeger.storage.v2.TraceWriter", _EXPORT)
+
+_MIN_PING_INTERVAL_MS = 5_000  # clients ping every 10 s; grpc's default of 5 min would disconnect them
+
+
+@dataclass(frozen=True, slots=True)
+class JaegerGrpcSettings:
+    """Settings of the server. `max_request_bytes` bounds what is written through the port, too."""
+
+    host: str = "localhost"
+    port: int = 16685  # 0: any free port
+    threads: int = 8  # calls that read from the store at the same time; more wait
+    max_request_bytes: int = 64 * 2**20
+    max_clock_skew_ns: int = 0  # see `exporters.jaeger.adjust`
+    credentials: grpc.ServerCredentials | None = None
+
+
+class JaegerGrpcServer:
+    """Serves on a thread of its own. `start` once, `close` once.
+
+    `exports` makes the handler of OTLP's Export calls, on the server's event loop; without it nothing can be written
+    through this port.
+    """
+
+    def __init__(
+        self,
+        settings: JaegerGrpcSettings,
+        storage: Storage,
+        exports: Callable[[], grpc.GenericRpcHandler] | None = None,
+        authorize: Authorizer | None = None,
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._exports = exports
+        self._authorize = authorize
+        self._port: Future[int] = Future()
+        self._stop: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._grace_seconds = 5.0
+        self._thread = threading.Thread(target=self._run, name="baton-jaeger-grpc")
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, 0 before `start`."""
+        return self._port.result() if self._port.done() else 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Listen. Raises: OSError when the address cannot be had."""
+        self._thread.start()
+        port = self._port.result()
+        _log.info("jaeger_grpc_started", host=self._settings.host, port=port)
+
+    def close(self, grace_seconds: float = 5.0) -> None:
+        """Answer NOT_SERVING, end calls under way after `grace_seconds` at most, and stop. Idempotent."""
+        self._grace_seconds = grace_seconds
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:  # noqa: BLE001 (the edge of the thread: `start` raises it)
+            if self._port.done():
+                _log.exception("jaeger_grpc_died")
+            else:
+                self._port.set_exception(error)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        with ThreadPoolExecutor(self._settings.threads, "baton-jaeger-call") as executor:
+            server = grpc.aio.server(options=_options(self._settings))
+            server.add_generic_rpc_handlers(self._handlers(executor))
+            servicer = health.aio.HealthServicer()
+            health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+            names = self._names()
+            for name in ("", *names):
+                await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+            reflection.enable_server_reflection(_reflected(names), server)
+            port = _bind(server, self._settings)
+            await server.start()
+            self._port.set_result(port)
+            await self._stop.wait()
+            await servicer.enter_graceful_shutdown()
+            await server.stop(self._grace_seconds)
+
+    def _handlers(self, executor: ThreadPoolExecutor) -> Sequence[grpc.GenericRpcHandler]:
+        remote = StorageV2(self._storage)
+        calls = QueryCalls(executor, self._authorize)
+        calls.add(_V2, ApiV2(self._storage, self._settings.max_clock_skew_ns).methods())
+        calls.add(_V3, ApiV3(self._storage, self._settings.max_clock_skew_ns).methods())
+        calls.add(_STORAGE["TraceReader"], remote.trace_reader())
+        calls.add(_STORAGE["DependencyReader"], remote.dependency_reader())
+        calls.add(_STORAGE["Capabilities"], remote.capabilities())
+        return (calls,) if self._exports is None else (calls, self._exports())
+
+    def _names(self) -> list[str]:
+        served = [_V2.full_name, _V3.full_name, *(service.full_name for service in _STORAGE.values()), *_ANNOUNCED]
+        return served if self._exports is None else [*served, *_ANNOUNCED_WITH_WRITES]
+
+
+def _reflected(names: Sequence[str]) -> Sequence[str]:
+    """Return the names that have a descriptor, health and reflection included."""
+    described = [name for name in names if name not in _ANNOUNCED and not name.endswith(".TraceWriter")]
+    return (*described, health.SERVICE_NAME, reflection.SERVICE_NAME)
+
+
+def _bind(server: grpc.aio.Server, settings: JaegerGrpcSettings) -> int:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{host}:{settings.port}"
+    try:
+        if settings.credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, settings.credentials)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {address}: {error}") from error
+
+
+def _options(settings: JaegerGrpcSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_request_bytes),
+        ("grpc.so_reuseport", 0),  # two processes on one port would share its clients without a word
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
+    ]

@@ -1,0 +1,31 @@
+"""Trace summaries as protobuf: two services declare the same message, apart from the form of the trace id."""
+
+from typing import TypeVar
+
+from exporters.jaeger.generated import api_v3_pb2, storage_v2_pb2
+from exporters.trace_summary import TraceSummary
+
+_Message = TypeVar("_Message", api_v3_pb2.TraceSummary, storage_v2_pb2.TraceSummary)
+
+
+def with_hex_id(summary: TraceSummary) -> api_v3_pb2.TraceSummary:
+    """Return the message of api_v3."""
+    return _filled(api_v3_pb2.TraceSummary(trace_id=summary.trace_id.hex()), summary)
+
+
+def with_raw_id(summary: TraceSummary) -> storage_v2_pb2.TraceSummary:
+    """Return the message of storage.v2."""
+    return _filled(storage_v2_pb2.TraceSummary(trace_id=summary.trace_id), summary)
+
+
+def _filled(message: _Message, summary: TraceSummary) -> _Message:
+    message.root_service_name = summary.root_service or ""
+    message.root_operation_name = summary.root_name or ""
+    message.min_start_time_unix_nano = summary.start_unix_nano
+    message.max_end_time_unix_nano = summary.end_unix_nano
+    message.span_count = summary.span_count
+    message.error_span_count = summary.error_count
+    message.orphan_span_count = summary.orphan_count
+    for service in summary.services:
+        message.services.add(name=service.name, span_count=service.span_count, error_span_count=service.error_count)
+    return message
