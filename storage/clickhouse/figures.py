@@ -73,7 +73,7 @@ class Figures:
             ) AS children
             INNER JOIN
             (
-                SELECT argMax(service_name, kind = 2) AS parent, cityHash64(trace_id, toString(span_id)) AS key
+                SELECT argMax(service_name, kind = 2) AS parent, cityHash64(trace_id, span_id) AS key
                 FROM spans WHERE {time_sql(_START, wide, bindings)} AND {share} GROUP BY key
             ) AS parents USING (key)
             {named} GROUP BY parent, child
