@@ -1,4 +1,4 @@
-"""Spans in Jaeger's older protobuf model (`jaeger.api_v2`): tags and references of the v1 JSON, times to the nanosecond.
+"""Spans in Jaeger's older model (`jaeger.api_v2`): tags and references of the v1 JSON, times to the nanosecond.
 
 Every span carries its own process.
 Source: collector-contrib `pkg/translator/jaeger/traces_to_jaegerproto.go`.
