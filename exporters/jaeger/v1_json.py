@@ -15,11 +15,12 @@ import pyarrow as pa
 from exporters.contexts import ResourceContext, ScopeContext, once_per_context
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.ids import span_id_text, trace_id_text
+from exporters.jaeger.reading import read_traces
 from exporters.jaeger.tags import Tag, bool_tag, string_tag, tags
 from exporters.jaeger.transfers import Transfers, transfer_log, transfer_tags
 from exporters.jaeger.warnings import ATTRIBUTE as WARNINGS
 from exporters.jaeger.warnings import warnings_of
-from exporters.rows import EventRow, LinkRow, SpanRow, by_trace, read_spans
+from exporters.rows import EventRow, LinkRow, SpanRow
 from storage.attributes import STRING
 
 _KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
@@ -33,19 +34,20 @@ class Rendering:
     """How traces are shown.
 
     `raw` leaves out Jaeger's adjusters. `service_names` False takes the process's name from the resource alone, as
-    Jaeger does for spans it never stored.
+    Jaeger does for spans it never stored. Of a trace with more than `max_spans` (0: no limit) the first are shown.
     """
 
     raw: bool = False
     max_clock_skew_ns: int = 0
     service_names: bool = True
+    max_spans: int = 0
 
 
 def traces_json(
     spans: pa.Table, rendering: Rendering = Rendering(), transfers: Transfers | None = None
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield (trace id, JSON object) for each trace of a spans table whose rows are grouped by trace."""
-    for rows in by_trace(read_spans(spans)):
+    for rows in read_traces(spans, rendering.max_spans):
         yield rows[0].trace_id, trace_json(rows, rendering, transfers)
 
 

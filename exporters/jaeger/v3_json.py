@@ -9,17 +9,23 @@ import orjson
 import pyarrow as pa
 
 from exporters.jaeger.adjust import adjusted
-from exporters.otlp.json import spans_json
-from exporters.rows import SpanRow, by_trace, read_spans
+from exporters.jaeger.reading import read_traces
+from exporters.otlp.json import resource_spans
 from exporters.trace_summary import ServiceCount, TraceSummary
 
 
-def traces_json(spans: pa.Table, raw: bool = False, max_clock_skew_ns: int = 0) -> bytes:
-    """Return the traces of a spans table as `{"result": {"resourceSpans": […]}}`, adjusted unless `raw`."""
-    rows: list[SpanRow] = read_spans(spans)
-    if not raw:
-        rows = [row for trace in by_trace(rows) for row in adjusted(trace, max_clock_skew_ns)]
-    return orjson.dumps({"result": orjson.Fragment(spans_json(rows))})
+def resource_spans_elements(
+    spans: pa.Table, raw: bool = False, max_clock_skew_ns: int = 0, max_spans: int = 0
+) -> bytes:
+    """Return the traces of a spans table as the inside of a JSON array of `resourceSpans`, adjusted unless `raw`.
+
+    Traces follow one another; none shares a `resourceSpans` with another.
+    """
+    groups = []
+    for rows in read_traces(spans, max_spans):
+        shown = rows if raw else adjusted(rows, max_clock_skew_ns)
+        groups.append(orjson.dumps(resource_spans(shown))[1:-1])
+    return b",".join(groups)
 
 
 def summary_json(summary: TraceSummary) -> dict[str, Any]:

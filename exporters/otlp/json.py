@@ -31,7 +31,12 @@ def logs_json(logs: pa.Table) -> bytes:
 
 def spans_json(rows: Sequence[SpanRow]) -> bytes:
     """Return rows as `{"resourceSpans": […]}`."""
-    groups = [
+    return orjson.dumps({"resourceSpans": resource_spans(rows)})
+
+
+def resource_spans(rows: Sequence[SpanRow]) -> list[dict[str, Any]]:
+    """Return rows as the objects that stand in `resourceSpans`, for orjson."""
+    return [
         {
             "resource": _resource(resource),
             "scopeSpans": [
@@ -42,7 +47,6 @@ def spans_json(rows: Sequence[SpanRow]) -> bytes:
         | _url(resource.schema_url)
         for resource, scopes in grouped(rows).items()
     ]
-    return orjson.dumps({"resourceSpans": groups})
 
 
 def logs_rows_json(rows: Sequence[LogRow]) -> bytes:

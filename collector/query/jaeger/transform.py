@@ -1,0 +1,58 @@
+"""`POST /api/transform`: an OTLP JSON file, as the UI uploads it, shown as Jaeger traces. Nothing is stored.
+
+Source: jaeger `jaegerquery/internal/otlp_translator.go`. No adjusters run, and nothing is deduplicated.
+"""
+
+from time import time_ns
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from collector.errors import Rejected
+from collector.otlp.contexts import Contexts
+from collector.otlp.decode import Decoder
+from collector.otlp.flatten import Received, flatten
+from collector.otlp.json import to_protobuf
+from collector.query.jaeger.answers import TooLarge, V1Route, envelope, json_answer
+from collector.query.jaeger.parameters import BadRequest
+from exporters.jaeger.v1_json import Rendering, trace_json
+from exporters.rows import SpanRow, read_spans
+from storage.api import Signal
+
+_AS_SENT = Rendering(raw=True, service_names=False)
+
+
+def transform_router(max_bytes: int) -> APIRouter:
+    """Return the route; a body over `max_bytes` is refused with 413."""
+    router = APIRouter(route_class=V1Route, tags=["jaeger"])
+    decoder = Decoder()
+
+    @router.post("/api/transform", summary="Show OTLP JSON as Jaeger traces")
+    async def transform(request: Request) -> Response:
+        body = await _body(request, max_bytes)
+        return json_answer(await run_in_threadpool(_transformed, decoder, body), request)
+
+    return router
+
+
+async def _body(request: Request, max_bytes: int) -> bytes:
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > max_bytes:
+            raise TooLarge(f"the body is over {max_bytes} bytes")
+    return bytes(received)
+
+
+def _transformed(decoder: Decoder, body: bytes) -> bytes:
+    try:
+        decoded = decoder.decode(Signal.TRACES, [to_protobuf(Signal.TRACES, body)])
+    except Rejected as error:
+        raise BadRequest(f"cannot unmarshal OTLP : {error}") from error
+    received = Received(decoded.columns, np.array([time_ns()], np.uint64))
+    traces: dict[bytes, list[SpanRow]] = {}
+    for row in read_spans(flatten(Signal.TRACES, received, Contexts())):
+        traces.setdefault(row.trace_id, []).append(row)
+    return envelope([orjson.Fragment(trace_json(rows, _AS_SENT)) for rows in traces.values()])
