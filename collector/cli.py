@@ -1,5 +1,6 @@
 """The `baton` command."""
 
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from collector.bench.cli import app as bench
 from collector.config.errors import ConfigError
 from collector.config.load import load
 from collector.config.model import Config
@@ -18,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(bench, name="bench")
 
 ConfigFiles = Annotated[
     list[Path] | None,
@@ -27,6 +30,8 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; comes after the files. Repeatable."),
 ]
+LogFormat = StrEnum("LogFormat", ["auto", "json", "console"])
+LogLevel = StrEnum("LogLevel", ["debug", "info", "warning", "error"])
 
 
 def _show_version(wanted: bool) -> None:
@@ -58,9 +63,54 @@ def validate(
         typer.echo("The configuration is valid.")
 
 
-def _load(files: list[Path] | None, settings: list[str] | None) -> Config:
+@app.command()
+def serve(
+    config: ConfigFiles = None,
+    settings: Settings = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Folder for everything Baton keeps.", show_default="./data")
+    ] = None,
+    ui_dir: Annotated[Path | None, typer.Option("--ui-dir", help="A Jaeger UI build to serve at /.")] = None,
+    log_format: Annotated[LogFormat | None, typer.Option("--log-format", help="JSON, or for people.")] = None,
+    log_level: Annotated[LogLevel | None, typer.Option("--log-level", help="Least severe line shown.")] = None,
+) -> None:
+    """Run Baton until Ctrl-C or SIGTERM, then store what it holds and exit with 0."""
+    overrides = {
+        "service.data_dir": data_dir,
+        "extensions.query.ui_dir": ui_dir,
+        "service.telemetry.logs.format": log_format,
+        "service.telemetry.logs.level": log_level,
+    }
+    loaded = _load(config, settings, {path: str(value) for path, value in overrides.items() if value is not None})
+    # Imported late: `--help` and `validate` should not wait for Arrow and gRPC.
+    from collector.run import run  # noqa: PLC0415
+
+    raise typer.Exit(run(loaded))
+
+
+@app.command()
+def demo(
+    endpoint: Annotated[str, typer.Option(help="OTLP/gRPC endpoint of Baton.")] = "localhost:4317",
+    query_url: Annotated[
+        str, typer.Option(help="Where Baton answers queries, for the links.")
+    ] = "http://localhost:16686",
+    conversations: Annotated[int, typer.Option(min=1, max=10_000, help="How many conversations to tell.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
+) -> None:
+    """Send a support desk of several services and agents, with logs, through the standard OTLP exporter."""
+    from collector.demo.run import DemoFailed, describe, send  # noqa: PLC0415
+
     try:
-        return load(files or [], settings or [])
+        sent = send(endpoint, conversations, seed)
+    except DemoFailed as error:
+        typer.echo(f"The demo was not sent: {error}.", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(describe(sent, query_url.rstrip("/")))
+
+
+def _load(files: list[Path] | None, settings: list[str] | None, overrides: dict[str, str] | None = None) -> Config:
+    try:
+        return load(files or [], settings or [], overrides=overrides)
     except ConfigError as error:
         count = len(error.problems)
         typer.echo(f"The configuration has {count} {'problem' if count == 1 else 'problems'}:", err=True)

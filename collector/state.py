@@ -12,6 +12,7 @@ class ServiceState:
     """
 
     dead_threads: tuple[str, ...] = ()
+    starting: bool = False
     draining: bool = False
     journal_error: str = ""
     journal_bytes: int = 0

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from collector.config.access import Auth
 from collector.config.values import Endpoint, Section, setting
 
 
@@ -23,6 +24,7 @@ class Query(Section):
     base_path: Annotated[str, AfterValidator(without_trailing_slash)] = Field(
         default="", description='Path in front of every route, such as "/obs/baton", for a reverse proxy.'
     )
+    auth: Auth | None = Field(default=None, description="API keys; without it everybody who can connect may read.")
     ui_dir: Path | None = Field(default=None, description="A Jaeger UI build to serve at `/`.")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from collector.config.errors import ConfigError, Problem
 from collector.config.expand import expand
 from collector.config.model import COMPONENT_TYPES, Config
-from collector.config.read import assign, complete, read_files
+from collector.config.read import assign, complete, put, read_files
 from collector.config.references import check
 from collector.config.validate import validate
 
@@ -16,15 +16,19 @@ def load(
     files: Sequence[Path] = (),
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
 ) -> Config:
     """Return the configuration that the files (merged in order) and the `key.path=value` options describe.
 
-    Without either it is the default one. Raises `ConfigError` with every problem found.
+    `overrides` maps key paths to values that are taken as they are, after everything else. Without any of these it is
+    the default configuration. Raises `ConfigError` with every problem found.
     """
     problems: list[Problem] = []
     raw = complete(read_files(files, problems), Config().as_written())
     assign(raw, options, problems)
     raw = expand(raw, os.environ if environment is None else environment, problems)
+    for path, value in (overrides or {}).items():
+        put(raw, path.split("."), value)
     before = tuple(problems)
     unresolved = {problem.path for problem in before}
     config = validate(raw, problems)

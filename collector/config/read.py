@@ -1,6 +1,6 @@
 """From files and `--set` options to one raw mapping, before anything is validated."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +98,14 @@ def assign(raw: dict[str, Any], options: Iterable[str], problems: list[Problem])
             value = yaml.load(text, StrictLoader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError:
             value = text  # such as [::1]:4317
-        target = raw
-        for key in keys[:-1]:
-            below = target.get(key)
-            target[key] = dict(below) if isinstance(below, dict) else {}
-            target = target[key]
-        target[keys[-1]] = value
+        put(raw, keys, value)
+
+
+def put(raw: dict[str, Any], keys: Sequence[str], value: object) -> None:
+    """Set one key in place; mappings on the way are made when they are missing."""
+    target = raw
+    for key in keys[:-1]:
+        below = target.get(key)
+        target[key] = dict(below) if isinstance(below, dict) else {}
+        target = target[key]
+    target[keys[-1]] = value

@@ -6,17 +6,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     Field,
-    SecretStr,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
     model_validator,
 )
 
+from collector.config.access import Auth
 from collector.config.values import Duration, Endpoint, Section, Size, setting
 
 UrlPath = Annotated[str, Field(pattern=r"^/[^\s?#]*$")]
-ApiKey = Annotated[SecretStr, Field(min_length=1)]
 
 
 class Tls(Section):
@@ -47,12 +46,6 @@ class Cors(Section):
         default=(), description="Request headers allowed beyond content-type, content-encoding and authorization."
     )
     max_age: Duration = setting("2h", description="How long a browser keeps the answer.")
-
-
-class Auth(Section):
-    """API keys, sent as `authorization: Bearer KEY` or `x-api-key: KEY`; without this section everybody may send."""
-
-    api_keys: tuple[ApiKey, ...] = Field(min_length=1, description="Keys that may send; write them as `${env:NAME}`.")
 
 
 class OtlpTransport(Section):

@@ -72,7 +72,9 @@ def health_router(deps: QueryDependencies) -> APIRouter:
         )
 
     def _not_ready(state: ServiceState, store_error: str) -> list[str]:
-        reasons = ["the service is shutting down"] if state.draining or deps.stopping.is_set() else []
+        reasons = ["the service is starting"] if state.starting else []
+        if state.draining or deps.stopping.is_set():
+            reasons.append("the service is shutting down")
         if state.journal_error:
             reasons.append(f"the journal cannot be written: {state.journal_error}")
         if store_error and state.journal_bytes >= state.journal_cap_bytes:

@@ -1,0 +1,61 @@
+"""The one friendly block that `baton serve` prints: what listens where, and what to do next."""
+
+from collector.config.extensions import Query
+from collector.config.model import Config
+from collector.config.values import Address
+from collector.service import VERSION, Listening
+from collector.settings import extension, store_directory
+
+
+def banner(config: Config, listening: Listening) -> str:
+    """Return the block, for people."""
+    rows = [
+        *(("OTLP/gRPC", str(address)) for address in listening.otlp_grpc),
+        *(("OTLP/HTTP", f"http://{reachable(address)}") for address in listening.otlp_http),
+    ]
+    query = query_url(config, listening)
+    if query:
+        rows.append(("Query API", f"{query}/docs"))
+    rows.append(("Data", str(store_directory(config).resolve())))
+    lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<11}{value}" for name, value in rows)]
+    lines += ["", *_exporting(listening), *_looking(query), "", f"  See a demo:           {_demo(listening, query)}"]
+    lines += ["  Stop:                 Ctrl-C"]
+    return "\n".join(lines)
+
+
+def query_url(config: Config, listening: Listening) -> str:
+    """Return the address of the query side for a browser on this machine, or nothing when it is off."""
+    query = extension(config, "query")
+    base = query.base_path if isinstance(query, Query) else ""
+    return f"http://{reachable(listening.query)}{base}" if listening.query else ""
+
+
+def reachable(address: Address) -> Address:
+    """Return where this machine can reach a listener: one on every interface is on localhost too."""
+    return Address("localhost", address.port) if address.host in {"0.0.0.0", "::"} else address  # noqa: S104
+
+
+def _exporting(listening: Listening) -> list[str]:
+    if listening.otlp_grpc:
+        endpoint, protocol = reachable(listening.otlp_grpc[0]), "grpc"
+    else:
+        endpoint, protocol = reachable(listening.otlp_http[0]), "http/protobuf"
+    return [
+        f"  Point an exporter:    export OTEL_EXPORTER_OTLP_ENDPOINT=http://{endpoint}",
+        f"                        export OTEL_EXPORTER_OTLP_PROTOCOL={protocol}",
+    ]
+
+
+def _looking(query: str) -> list[str]:
+    if not query:
+        return []
+    return [f"  Jaeger UI, Grafana:   data source of type Jaeger at {query}"]
+
+
+def _demo(listening: Listening, query: str) -> str:
+    command = "baton demo"
+    if listening.otlp_grpc and (endpoint := reachable(listening.otlp_grpc[0])) != Address("localhost", 4317):
+        command += f" --endpoint {endpoint}"
+    if query not in {"", "http://localhost:16686"}:
+        command += f" --query-url {query}"
+    return command

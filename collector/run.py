@@ -1,0 +1,38 @@
+"""`baton serve`: start, say so, wait for the signal, stop. Everything that can go wrong at start is one sentence."""
+
+import sys
+
+import structlog
+
+from collector.banner import banner
+from collector.config.model import Config
+from collector.journal.journal import JournalLocked
+from collector.logging import configure_logging
+from collector.receivers.errors import ListenError
+from collector.service import Service
+from collector.signals import StopSignal
+from storage.errors import StorageRejected, StorageUnavailable
+
+_log = structlog.get_logger(__name__)
+
+
+def run(config: Config) -> int:
+    """Run a service until a signal; return the exit code."""
+    logs = config.service.telemetry.logs
+    configure_logging(logs.format, logs.level)
+    service = Service(config)
+    try:
+        listening = service.start()
+    except KeyboardInterrupt:
+        return 130
+    except (ListenError, JournalLocked, StorageUnavailable, StorageRejected, OSError, ValueError) as error:
+        sys.stderr.write(f"Baton cannot start: {error}\n")
+        return 1
+    stop = StopSignal()
+    sys.stdout.write(f"\n{banner(config, listening)}\n\n")
+    sys.stdout.flush()
+    name = stop.wait()
+    _log.info("stopping", signal=name)
+    service.close()
+    _log.info("stopped")
+    return 0

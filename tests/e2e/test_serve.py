@@ -1,0 +1,157 @@
+"""The real `baton serve`: starts, says where, survives what people do wrong, and ends cleanly."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from socket import create_server
+from typing import Any
+
+import pytest
+
+from collector.bench.api import Api
+from collector.bench.server import ServerProcess
+from collector.demo.run import Sent, send
+
+BATON = [sys.executable, "-c", "from collector.cli import main; main()"]
+
+LISTENERS = ("receivers.otlp.protocols.grpc", "receivers.otlp.protocols.http", "extensions.query")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(tmp_path)
+    yield process
+    process.close()
+
+
+def get(server: ServerProcess, path: str) -> tuple[int, dict[str, Any]]:
+    api = Api(server.endpoints.query)
+    try:
+        status, body = api.get(path)
+        return status, json.loads(body)
+    finally:
+        api.close()
+
+
+def lines(server: ServerProcess) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+
+
+def figures(server: ServerProcess, name: str) -> list[int]:
+    ledger: dict[str, Any] = get(server, "/api/v1/ledger")[1]
+    return [ledger[signal][name] for signal in ("traces", "logs")]
+
+
+def wait_until_stored(server: ServerProcess, sent: Sent) -> None:
+    wait_for(lambda: figures(server, "stored") == [sent.spans, sent.logs])
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def failing(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*BATON, "serve", *arguments], capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_the_demo_is_stored_and_survives_a_restart(server: ServerProcess) -> None:
+    server.start()
+    sent = send(server.endpoints.otlp_grpc, conversations=2, seed=3)
+    wait_until_stored(server, sent)
+
+    assert server.stop() == 0
+    server.start()
+
+    for told in sent.told:
+        status, body = get(server, f"/api/v1/traces/{told.trace_id}")
+        assert (status, bool(body["resourceSpans"])) == (200, True)
+    assert figures(server, "received") == [sent.spans, sent.logs]
+
+
+def test_sigterm_stores_what_was_acknowledged_a_moment_before(server: ServerProcess) -> None:
+    server.start()
+    sent = send(server.endpoints.otlp_grpc, conversations=3, seed=4)
+
+    assert server.stop() == 0
+
+    server.start()
+    wait_until_stored(server, sent)
+    assert [line["event"] for line in lines(server)].count("journal_recovered") == 0
+
+
+def test_it_says_where_it_listens_and_what_to_do(server: ServerProcess) -> None:
+    server.start()
+
+    wait_for(lambda: "Ctrl-C" in server.log.read_text())
+    printed = server.log.read_text()
+    assert f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{server.endpoints.otlp_grpc}" in printed
+    assert f"http://{server.endpoints.query}/docs" in printed
+    assert f"baton demo --endpoint {server.endpoints.otlp_grpc}" in printed
+
+
+@pytest.mark.parametrize("stopping", [signal.SIGTERM, signal.SIGINT])
+def test_both_signals_end_it_cleanly(server: ServerProcess, stopping: signal.Signals) -> None:
+    server.start()
+
+    subprocess.run(["kill", f"-{stopping.value}", str(server.pid)], check=True)
+
+    wait_for(lambda: not server.is_running)
+    assert [line["event"] for line in lines(server)][-1] == "stopped"
+
+
+def test_a_folder_in_use_is_said_in_one_sentence(server: ServerProcess) -> None:
+    server.start()
+
+    result = failing("--data-dir", str(server.data_dir), *elsewhere())
+
+    assert result.returncode == 1
+    assert "Baton cannot start: another process" in result.stderr
+    assert str(server.data_dir) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("key", LISTENERS)
+def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path, key: str) -> None:
+    with create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = failing("--data-dir", str(tmp_path), *elsewhere(), "--set", f"{key}.endpoint=127.0.0.1:{port}")
+
+    assert result.returncode == 1
+    assert f"Baton cannot start: cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bad_configuration_starts_nothing(tmp_path: Path) -> None:
+    result = failing("--data-dir", str(tmp_path / "data"), "--set", "service.data=x")
+
+    assert result.returncode == 1
+    assert "service.data: unknown key" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    result = failing("--data-dir", str(tmp_path / "file" / "data"), *elsewhere())
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("Baton cannot start: ")
+    assert "Traceback" not in result.stderr
+
+
+def elsewhere() -> list[str]:
+    """Move every endpoint to a free port."""
+    keys = (
+        "receivers.otlp.protocols.grpc",
+        "receivers.otlp.protocols.http",
+        "extensions.query",
+        "extensions.jaeger_grpc",
+    )
+    return [part for key in keys for part in ("--set", f"{key}.endpoint=127.0.0.1:0")]
