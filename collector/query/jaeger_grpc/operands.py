@@ -9,6 +9,7 @@ from collector.query.parse.durations import parse_duration
 from collector.query.parse.enums import KINDS, STATUSES
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_span_id
+from collector.query.parse.regexes import parse_regex
 from exporters.jaeger.generated.expression_pb2 import Expression
 from storage.api import AnyOf, Condition, FieldCondition, Filter, Level, Op, SpanField
 
@@ -60,7 +61,7 @@ class AttributeOperand:
 
     def matches(self, pattern: str) -> Filter:
         """Return "one value matches the regular expression", unanchored."""
-        return self._anywhere(Op.REGEX, pattern)
+        return self._anywhere(Op.REGEX, _checked(parse_regex, pattern))
 
     def ordered(self, op: Op, value: str, hint: str) -> Filter:
         """Return the comparison of numbers."""
@@ -100,7 +101,7 @@ class FieldOperand:
         """Return "the field matches the regular expression", unanchored."""
         if not self.is_text:
             raise invalid(f"regex does not apply to {self.name}")
-        return FieldCondition(self.field, Op.REGEX, pattern)
+        return FieldCondition(self.field, Op.REGEX, _checked(parse_regex, pattern))
 
     def ordered(self, op: Op, value: str, hint: str) -> Filter:
         """Return the comparison of values that have an order."""
@@ -111,13 +112,17 @@ class FieldOperand:
     def _constant(self, value: str, hint: str) -> str:
         if hint not in {"", "string"} or (hint and self.is_ordered):
             raise invalid(f"{self.name} does not hold values of type {hint}")
-        try:
-            return self.read(value)
-        except ParseError as error:
-            raise invalid(f"{self.name}: {error}") from error
+        return _checked(self.read, value)
 
 
 Operand: TypeAlias = AttributeOperand | FieldOperand
+
+
+def _checked(read: Callable[[str], str], text: str) -> str:
+    try:
+        return read(text)
+    except ParseError as error:
+        raise invalid(f"{text!r}: {error}") from error
 
 
 def _word(words: tuple[str, ...]) -> Callable[[str], str]:

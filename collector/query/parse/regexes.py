@@ -1,0 +1,19 @@
+"""Regular expressions in RE2 syntax, checked before an engine meets them (or never evaluates them, for lack of rows)."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collector.query.parse.errors import ParseError
+
+_NOTHING = pa.array([""])
+
+
+def parse_regex(text: str) -> str:
+    """Return the expression as it is; raise ParseError when it is none."""
+    try:
+        pc.match_substring_regex(_NOTHING, text)  # Arrow's own RE2
+    except pa.ArrowInvalid as error:
+        raise ParseError(
+            f"not a regular expression (RE2): {str(error).removeprefix('Invalid regular expression: ')}"
+        ) from error
+    return text
