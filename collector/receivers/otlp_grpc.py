@@ -21,7 +21,6 @@ from collector.receivers.loop_thread import LoopThread
 from collector.receivers.settings import GrpcSettings
 
 _log = structlog.get_logger(__name__)
-_MIN_PING_INTERVAL_MS = 5_000  # Collectors ping every 10 s; grpc's default of 5 min would disconnect them
 
 
 class OtlpGrpcReceiver:
@@ -51,6 +50,7 @@ class OtlpGrpcReceiver:
         try:
             self._port = self._thread.call(self._start(credentials))
         except RuntimeError as error:
+            self._calls = None
             self._thread.stop()
             raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {error}") from error
         _log.info("receiver_started", receiver="otlp/grpc", host=settings.host, port=self._port)
@@ -107,7 +107,7 @@ def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
         ("grpc.so_reuseport", 0),  # two processes on one port would share its clients without a word
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
+        ("grpc.http2.min_ping_interval_without_data_ms", int(settings.min_ping_interval_seconds * 1000)),
     ]
     if settings.max_connection_age_seconds is not None:
         options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)))

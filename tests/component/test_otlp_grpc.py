@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -62,21 +63,26 @@ def serving(
 
 
 def export(channel: grpc.Channel, method: str, body: bytes, **options: object) -> bytes:
-    reply: bytes = channel.unary_unary(method)(body, timeout=10, **options)
-    return reply
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+    return call(body, timeout=10, **options)  # type: ignore[arg-type]
 
 
-def failure(channel: grpc.Channel, method: str, body: bytes, **options: object) -> grpc.Call:
+def begin(channel: grpc.Channel, method: str, body: bytes) -> Any:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+    return call.future(body, timeout=10)
+
+
+def failure(channel: grpc.Channel, method: str, body: bytes, **options: object) -> Any:
     with pytest.raises(grpc.RpcError) as caught:
         export(channel, method, body, **options)
     return caught.value
 
 
-def trailers(call: grpc.Call) -> dict[str, bytes]:
+def trailers(call: Any) -> dict[str, bytes]:
     return {key: value for key, value in call.trailing_metadata() if isinstance(value, bytes)}
 
 
-def assert_retryable(call: grpc.Call) -> None:
+def assert_retryable(call: Any) -> None:
     assert call.code() is grpc.StatusCode.UNAVAILABLE
     status = Status.FromString(trailers(call)["grpc-status-details-bin"])
     assert status.code == 14
@@ -86,7 +92,7 @@ def assert_retryable(call: grpc.Call) -> None:
     assert 0.5e9 <= hint.retry_delay.ToNanoseconds() <= 3e9
 
 
-def assert_permanent(call: grpc.Call, code: grpc.StatusCode) -> None:
+def assert_permanent(call: Any, code: grpc.StatusCode) -> None:
     assert call.code() is code
     assert "google.rpc.retryinfo-bin" not in trailers(call)
 
@@ -218,7 +224,7 @@ def test_a_bug_is_retryable_never_unknown() -> None:
 def test_too_many_requests_at_once_are_refused_with_hints() -> None:
     settings = GrpcSettings("127.0.0.1", 0, answer_seconds=1.0, max_concurrent_requests=2)
     with serving(Stuck(), settings) as (_, channel):
-        waiting = [channel.unary_unary(TRACES).future(b"", timeout=10) for _ in range(2)]
+        waiting = [begin(channel, TRACES, b"") for _ in range(2)]
         time.sleep(0.2)
         started = time.monotonic()
         assert_retryable(failure(channel, TRACES, b""))
@@ -229,14 +235,14 @@ def test_too_many_requests_at_once_are_refused_with_hints() -> None:
 def test_a_client_that_goes_away_frees_its_place() -> None:
     settings = GrpcSettings("127.0.0.1", 0, answer_seconds=3.0, max_concurrent_requests=1)
     with serving(Stuck(), settings) as (_, channel):
-        call = channel.unary_unary(TRACES).future(b"", timeout=10)
+        call = begin(channel, TRACES, b"")
         time.sleep(0.1)
         assert "being received" in failure(channel, TRACES, b"").details()
         call.cancel()
         time.sleep(0.1)
-        with pytest.raises(grpc.RpcError) as caught:
-            channel.unary_unary(TRACES)(b"", timeout=0.3)
-        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        waiting = begin(channel, TRACES, b"")
+        time.sleep(0.1)
+        assert not waiting.done()
 
 
 def test_keys_are_asked_for_before_the_message_is_read(received: Received) -> None:
@@ -269,7 +275,7 @@ def test_draining_finishes_what_runs_and_refuses_what_comes(received: Received) 
         health = health_pb2_grpc.HealthStub(channel)
         watch = health.Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        running = channel.unary_unary(TRACES).future(traces_request(1), timeout=10)
+        running = begin(channel, TRACES, traces_request(1))
         time.sleep(0.1)
         receiver.drain()
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -290,7 +296,7 @@ def test_draining_finishes_what_runs_and_refuses_what_comes(received: Received) 
 
 def test_a_close_that_runs_out_of_grace_tells_clients_to_retry() -> None:
     with serving(Stuck(), GrpcSettings("127.0.0.1", 0, answer_seconds=20)) as (receiver, channel):
-        running = channel.unary_unary(TRACES).future(b"", timeout=10)
+        running = begin(channel, TRACES, b"")
         time.sleep(0.1)
         started = time.monotonic()
         receiver.close(0.3)
@@ -312,6 +318,22 @@ def test_reflection_lists_the_services_when_it_is_on(received: Received) -> None
         answers = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
         names = {service.name for service in next(answers).list_services_response.service}
     assert {TRACES.split("/")[1], LOGS.split("/")[1], METRICS.split("/")[1], "grpc.health.v1.Health"} <= names
+
+
+def test_clients_may_keep_idle_connections_alive_with_pings() -> None:
+    states: list[grpc.ChannelConnectivity] = []
+    settings = GrpcSettings("127.0.0.1", 0, min_ping_interval_seconds=0.5)
+    pings = [
+        ("grpc.keepalive_time_ms", 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    with serving(Stuck(), settings) as (receiver, _):
+        with grpc.insecure_channel(f"127.0.0.1:{receiver.port}", options=pings) as channel:
+            channel.subscribe(states.append, try_to_connect=True)
+            time.sleep(4.6)  # the fourth ping is the one too many
+        assert states[-1] is grpc.ChannelConnectivity.READY
+        assert states.count(grpc.ChannelConnectivity.READY) == 1
 
 
 def test_sixty_four_clients_at_once(received: Received) -> None:

@@ -34,8 +34,9 @@ def hex_ids(value: Any) -> Any:
     return {name: base64.b64decode(item).hex() if name in IDS else hex_ids(item) for name, item in value.items()}
 
 
-def as_json(message: Message, **options: bool) -> bytes:
-    return json.dumps(hex_ids(json_format.MessageToDict(message, use_integers_for_enums=True, **options))).encode()
+def as_json(message: Message, snake_case: bool) -> bytes:
+    document = json_format.MessageToDict(message, use_integers_for_enums=True, preserving_proto_field_name=snake_case)
+    return json.dumps(hex_ids(document)).encode()
 
 
 def traces(document: object) -> ExportTraceServiceRequest:
@@ -67,7 +68,7 @@ def complaint(body: bytes) -> str:
 
 @given(otlp_messages.traces_data, st.booleans())
 def test_every_trace_message_survives(message: Message, snake_case: bool) -> None:
-    body = as_json(message, preserving_proto_field_name=snake_case)
+    body = as_json(message, snake_case)
     serialised = to_protobuf(Signal.TRACES, body)
     assert ExportTraceServiceRequest.FromString(serialised).SerializeToString(deterministic=True) == (
         message.SerializeToString(deterministic=True)
@@ -76,7 +77,7 @@ def test_every_trace_message_survives(message: Message, snake_case: bool) -> Non
 
 @given(otlp_messages.logs_data, st.booleans())
 def test_every_logs_message_survives(message: Message, snake_case: bool) -> None:
-    body = as_json(message, preserving_proto_field_name=snake_case)
+    body = as_json(message, snake_case)
     serialised = to_protobuf(Signal.LOGS, body)
     assert ExportLogsServiceRequest.FromString(serialised).SerializeToString(deterministic=True) == (
         message.SerializeToString(deterministic=True)
