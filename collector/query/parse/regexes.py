@@ -1,4 +1,4 @@
-"""Regular expressions in RE2 syntax, checked before an engine meets them (or never evaluates them, for lack of rows)."""
+"""Regular expressions in RE2 syntax, checked before an engine meets them: without rows it would not evaluate them."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
