@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from storage.api import TimeRange
+from storage.api import Storage, TimeRange
 
 # What joins traces into groups, one row per trace.
 TRACE_JOINS = pa.schema(
@@ -169,3 +169,7 @@ class AgentStore(Protocol):
     def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
         """Return the traces that have an agentic span of the conversation, oldest first."""
         ...
+
+
+class AgentStorage(Storage, AgentStore, Protocol):
+    """All that an engine does."""

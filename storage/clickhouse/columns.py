@@ -5,12 +5,24 @@
 
 import pyarrow as pa
 
-from storage.schemas import AGENT_SPANS, LOGS, SPANS
+from storage.schemas import AGENT_LOGS, AGENT_SPANS, LOGS, SPANS
 
 ID = pa.binary(16)
 _IDS = {"resource": "resource_id", "scope": "scope_id"}
 
-DATABASE_TABLES = ("spans", "logs", "agent_spans", "resources", "scopes", "services", "operations", "attribute_keys")
+DATABASE_TABLES = (
+    "spans",
+    "logs",
+    "agent_spans",
+    "agent_logs",
+    "transfers",
+    "agent_runs",
+    "resources",
+    "scopes",
+    "services",
+    "operations",
+    "attribute_keys",
+)
 
 
 def stored(names: list[str]) -> list[str]:
@@ -21,3 +33,4 @@ def stored(names: list[str]) -> list[str]:
 SPAN_COLUMNS = stored(SPANS.names)
 LOG_COLUMNS = stored(LOGS.names)
 AGENT_SPAN_COLUMNS = AGENT_SPANS.names
+AGENT_LOG_COLUMNS = stored(AGENT_LOGS.names)

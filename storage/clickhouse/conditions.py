@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal
+from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
 from storage.clickhouse.bindings import Bindings
 from storage.clickhouse.entries import MapColumns, entry_exists, nested_exists
 from storage.clickhouse.fields import field_sql
@@ -11,7 +11,8 @@ from storage.clickhouse.fields import field_sql
 # Resource and scope conditions become ids of the small tables; None means "too many to list".
 Resolver = Callable[[str, str, Bindings], str]
 
-_ITEM = MapColumns("attributes", "attribute_types")
+# Named subcolumns, because the engine reads a whole map for `mapKeys` and `mapValues` (measured: three times as slow).
+_ITEM = MapColumns("attributes.keys", "attributes.values", "attribute_types", "mapValues(attributes)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,3 @@ def _levels(level: Level, signal: Signal) -> tuple[Level, ...]:
     everywhere = (Level.ITEM, Level.SCOPE, Level.RESOURCE, Level.EVENT, Level.LINK)
     levels = everywhere if level is Level.ANY else (level,)
     return tuple(found for found in levels if signal is Signal.TRACES or found not in (Level.EVENT, Level.LINK))
-
-
-def selective(part: Filter | None) -> bool:
-    """Tell whether every match carries an attribute value that an index knows: whole ranges are then cheap."""
-    match part:
-        case Condition(op=Op.EQ):
-            return part.level not in (Level.RESOURCE, Level.SCOPE)
-        case AllOf(parts):
-            return any(selective(inner) for inner in parts)
-        case AnyOf(parts):
-            return bool(parts) and all(selective(inner) for inner in parts)
-        case _:
-            return False

@@ -9,14 +9,14 @@ import fcntl
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
 
-from storage.api import Storage
+from storage.agents import AgentStorage
 from storage.clickhouse.engine import Dialect, Parameters, Settings
 from storage.clickhouse.errors import raise_port_error
 from storage.clickhouse.settings import MIB, EmbeddedSettings
@@ -90,11 +90,7 @@ class EmbeddedEngine:
         self._limit = settings.connections
         self._closed = False
         try:
-            # Imported late: loading the engine takes 250 MB, which other engines should not pay.
-            import chdb  # noqa: PLC0415
-
-            self._connect: Callable[[str], Any] = chdb.connect
-            first = self._connect(self._address)
+            first = _connect(self._address)
             first.query(f"CREATE DATABASE IF NOT EXISTS {_DATABASE} ENGINE = Atomic")
             first.query(f"USE {_DATABASE}")
             version = first.query("SELECT version()", "TSV").bytes().decode().strip()
@@ -172,19 +168,23 @@ class EmbeddedEngine:
                 connection = self._open_connection()
             try:
                 yield connection
-            finally:
-                self._free.put(connection)
+            except BaseException:
+                # What a failed query had written already would be the start of this connection's next answer.
+                self._free.put(self._open_connection())
+                connection.close()
+                raise
+            self._free.put(connection)
 
     def _open_connection(self) -> Any:
         try:
-            connection = self._connect(self._address)
+            connection = _connect(self._address)
             connection.query(f"USE {_DATABASE}")
         except RuntimeError as error:
             raise_port_error(error, writing=True)
         return connection
 
 
-def open_embedded(path: Path | str, settings: EmbeddedSettings | None = None) -> Storage:
+def open_embedded(path: Path | str, settings: EmbeddedSettings | None = None) -> AgentStorage:
     """Open (creating or migrating it if need be) the store in a folder.
 
     Raises: StorageUnavailable when another process holds the folder; StorageRejected when a newer version wrote it.
@@ -195,6 +195,13 @@ def open_embedded(path: Path | str, settings: EmbeddedSettings | None = None) ->
     except BaseException:
         engine.close()
         raise
+
+
+def _connect(address: str) -> Any:
+    # Imported late: loading the engine takes 250 MB, which other engines should not pay.
+    import chdb  # noqa: PLC0415
+
+    return chdb.connect(address)  # type: ignore[no-untyped-call]
 
 
 def _lock(path: Path) -> int:

@@ -13,16 +13,18 @@ _ORDER = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 
 @dataclass(frozen=True, slots=True)
 class MapColumns:
-    """A map expression and the expression of its type letters, in the same order."""
+    """A map's keys, values and type letters, in the same order. `indexed`: the values as the index spells them."""
 
-    entries: str
+    keys: str
+    values: str
     types: str
+    indexed: str
 
 
 def entry_exists(columns: MapColumns, condition: Condition, bindings: Bindings) -> str:
     """Return SQL: does one entry satisfy the condition? A key may occur more than once; any entry counts."""
     key = bindings.text(condition.key)
-    keys, values = f"mapKeys({columns.entries})", f"mapValues({columns.entries})"
+    keys, values = columns.keys, columns.values
     if condition.op is Op.EXISTS:
         return f"has({keys}, {key})"
     predicate = _predicate(condition, bindings)
@@ -30,13 +32,13 @@ def entry_exists(columns: MapColumns, condition: Condition, bindings: Bindings) 
     names = "k, v, t" if letters else "k, v"
     found = f"arrayExists(({names}) -> k = {key} AND {predicate}, {keys}, {values}{letters})"
     if condition.op is Op.EQ:  # what the bloom filter index understands comes first
-        return f"({_has_any(values, condition, bindings)} AND {found})"
+        return f"({_has_any(columns.indexed, condition, bindings)} AND {found})"
     return f"(has({keys}, {key}) AND {found})"
 
 
 def nested_exists(column: str, condition: Condition, bindings: Bindings) -> str:
     """Return SQL: does one entry of one of the span's events (links) satisfy the condition?"""
-    inner = entry_exists(MapColumns("m", "mt"), condition, bindings)
+    inner = entry_exists(MapColumns("mapKeys(m)", "mapValues(m)", "mt", "mapValues(m)"), condition, bindings)
     found = f"arrayExists((m, mt) -> {inner}, {column}.attributes, {column}.attribute_types)"
     if condition.op is Op.EQ:
         return f"({_has_any('nested_values', condition, bindings)} AND {found})"

@@ -1,4 +1,4 @@
-"""How many items there are in each ten-second bucket: a hint that chooses search windows, so it may be a little off."""
+"""How many items there are in each ten seconds: a hint that chooses search windows, so it may be a little off."""
 
 import threading
 from bisect import bisect_left, insort
@@ -10,11 +10,13 @@ import pyarrow as pa
 from storage.api import TimeRange
 from storage.clickhouse.engine import Engine
 
-BUCKET_NS = 10**10  # what the tables' sort keys start with
+_SECOND_NS = 10**9  # what the tables' sort keys start with
+_BUCKET_SECONDS = 10
+BUCKET_NS = _BUCKET_SECONDS * _SECOND_NS
 _MAX_BUCKETS = 200_000
 _KEYS = {
-    "spans": "intDiv(start_time_unix_nano, 10000000000)",
-    "logs": "intDiv(event_time_unix_nano, 10000000000)",
+    "spans": "intDiv(start_time_unix_nano, 1000000000)",
+    "logs": "intDiv(event_time_unix_nano, 1000000000)",
 }
 
 
@@ -30,7 +32,7 @@ class Histogram:
     def load(self) -> None:
         """Read the marks of the primary index: one for each 1,024 rows, so cheap at any size."""
         sql = f"""
-            SELECT `{_KEYS[self._table]}` AS bucket, sum(rows_in_granule) AS rows
+            SELECT intDiv(`{_KEYS[self._table]}`, {_BUCKET_SECONDS}) AS bucket, sum(rows_in_granule) AS rows
             FROM mergeTreeIndex(currentDatabase(), {self._table})
             GROUP BY bucket ORDER BY bucket DESC LIMIT {_MAX_BUCKETS}
         """
@@ -66,15 +68,18 @@ class Histogram:
     def windows(self, time: TimeRange, first: int, growth: int, *, oldest_first: bool = False) -> Iterator[TimeRange]:
         """Yield adjoining ranges that cover `time`: about `first` items, then `growth` times as many, and so on."""
         buckets = self._within(time)
-        edge, counted, target = (time.start if oldest_first else time.end), 0, first
+        edge, counted, target = (time.start if oldest_first else time.end), 0.0, first
         for bucket, rows in buckets if oldest_first else reversed(buckets):
-            counted += rows
-            if counted < target:
+            if counted + rows < target:
+                counted += rows
                 continue
-            cut = (bucket + 1) * BUCKET_NS if oldest_first else bucket * BUCKET_NS
-            if time.start < cut < time.end:
-                yield TimeRange(edge, cut) if oldest_first else TimeRange(cut, edge)
-                edge, counted, target = cut, 0, target * growth
+            for second in range(_BUCKET_SECONDS):  # rows are taken to be spread evenly over the bucket
+                counted += rows / _BUCKET_SECONDS
+                offset = second + 1 if oldest_first else _BUCKET_SECONDS - 1 - second
+                cut = bucket * BUCKET_NS + offset * _SECOND_NS
+                if counted >= target and time.start < cut < time.end:
+                    yield TimeRange(edge, cut) if oldest_first else TimeRange(cut, edge)
+                    edge, counted, target = cut, 0.0, target * growth
         if oldest_first and edge < time.end:
             yield TimeRange(edge, time.end)
         if not oldest_first and edge > time.start:

@@ -9,14 +9,14 @@ from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
 from storage.clickhouse.columns import LOG_COLUMNS
-from storage.clickhouse.conditions import Compiler, selective
+from storage.clickhouse.conditions import Compiler
 from storage.clickhouse.context_conditions import resolver
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.schemas import LOGS
 
-_FIRST, _GROWTH, _GROWTH_SELECTIVE = 100_000, 8, 64
+_FIRST, _GROWTH = 32_000, 8
 _TIME = "event_time_unix_nano"
 
 # Records of one time need an order that does not change from page to page; equal records are interchangeable.
@@ -96,8 +96,7 @@ class LogTable:
 
     def _edge(self, reach: TimeRange, search: _Search, query: LogQuery, wanted: int) -> TimeRange:
         """Return the part of the range that holds the first `wanted` matches, looking at times only."""
-        growth = _GROWTH_SELECTIVE if query.trace_id or selective(query.filter) else _GROWTH
-        for window in self._histogram.windows(reach, _FIRST, growth, oldest_first=search.oldest_first):
+        for window in self._histogram.windows(reach, _FIRST, _GROWTH, oldest_first=search.oldest_first):
             bindings = search.bindings.copy()
             rows = self._engine.query(
                 f"""

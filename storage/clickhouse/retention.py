@@ -8,9 +8,9 @@ from storage.api import RetentionPolicy, StorageSize
 from storage.clickhouse.engine import Engine
 from storage.errors import StorageUnavailable
 
-_ITEM_TABLES = ("spans", "logs", "agent_spans")
+_ITEM_TABLES = ("spans", "logs", "agent_spans", "agent_logs", "transfers", "agent_runs")
 _CATALOGUE_TABLES = ("resources", "scopes", "services", "operations", "attribute_keys")
-_SIGNAL_TABLES = {"spans": ("spans", "agent_spans"), "logs": ("logs",)}
+_SIGNAL_TABLES = {"spans": ("spans", "agent_spans", "transfers", "agent_runs"), "logs": ("logs", "agent_logs")}
 _GONE_TIMEOUT_SECONDS = 60.0
 
 
@@ -65,7 +65,6 @@ class Retention:
         """Empty every table of items and of what they refer to."""
         for table in (*_ITEM_TABLES, *_CATALOGUE_TABLES):
             self._engine.command(f"TRUNCATE TABLE {table}")
-        self._wait_until_gone()
 
     def _partitions(self) -> list[_Partition]:
         rows = self._engine.query(

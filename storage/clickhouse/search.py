@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from storage.api import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.clickhouse.bindings import MAX_UINT64, Bindings, id_list, time_sql
-from storage.clickhouse.conditions import Compiler, selective
+from storage.clickhouse.conditions import Compiler
 from storage.clickhouse.context_conditions import resolver
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import DURATION
 from storage.clickhouse.histogram import Histogram
 
-# Rows of the first window, and how much larger each next one is: a common condition finds enough in the first, a
-# condition that the value index answers may look at everything in the second or third.
-_FIRST, _GROWTH, _GROWTH_SELECTIVE = 100_000, 8, 64
+# Rows of the first window, and how much larger each next one is. Attributes cost 0.3 µs a row to look at (measured),
+# so a common value is found within 10 ms; a rare one is answered by its index over the later, larger windows.
+_FIRST, _GROWTH = 32_000, 8
 _SLACK = 8
 
 
@@ -38,10 +38,9 @@ class TraceSearch:
         conditions = self._conditions(query)
         if conditions is None:
             return []
-        growth = _GROWTH_SELECTIVE if selective(query.filter) else _GROWTH
         found: dict[bytes, TraceMatch] = {}
         passed: set[bytes] = set()  # their newest match is on an earlier page
-        for window in self._histogram.windows(reach, _FIRST, growth):
+        for window in self._histogram.windows(reach, _FIRST, _GROWTH):
             self._search_window(window, time, query, conditions, found, passed)
             if len(found) >= query.limit:
                 break

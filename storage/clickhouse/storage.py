@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
 from storage.api import (
     Batch,
     Dependency,
@@ -15,12 +16,13 @@ from storage.api import (
     RetentionPolicy,
     Signal,
     SpanMetricsQuery,
-    Storage,
     StorageSize,
     TimeRange,
     TraceMatch,
     TraceQuery,
 )
+from storage.clickhouse.agent_rows import AgentRows
+from storage.clickhouse.agents import AgentItems
 from storage.clickhouse.catalogue import Catalogue
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
@@ -35,7 +37,7 @@ from storage.clickhouse.traces import TraceTable
 from storage.clickhouse.writer import ClickHouseWriter
 
 
-def open_storage(engine: Engine) -> Storage:
+def open_storage(engine: Engine) -> AgentStorage:
     """Migrate the engine's tables to this code's schema version and return the store over them, which owns it."""
     migrate(engine)
     return ClickHouseStorage(engine)
@@ -60,6 +62,7 @@ class ClickHouseStorage:
         self._suggestions = Suggestions(engine)
         self._figures = Figures(engine, self._span_times)
         self._retention = Retention(engine)
+        self._agent_items, self._agent_rows = AgentItems(engine, *contexts), AgentRows(engine)
 
     @property
     def engine(self) -> str:
@@ -117,6 +120,54 @@ class ClickHouseStorage:
     def count_logs(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """See `LogReader.count_logs`."""
         return self._logs.count(query, step_ns)
+
+    def agentic_since(self, batch_time_unix_nano: int) -> tuple[list[bytes], list[tuple[str, int]]]:
+        """See `AgentStore.agentic_since`."""
+        return self._agent_items.since(batch_time_unix_nano)
+
+    def trace_joins(self, trace_ids: Sequence[bytes]) -> pa.Table:
+        """See `AgentStore.trace_joins`."""
+        return self._agent_items.joins(trace_ids)
+
+    def traces_of_conversations(self, conversation_ids: Sequence[str], time: TimeRange) -> list[bytes]:
+        """See `AgentStore.traces_of_conversations`."""
+        return self._agent_items.of_conversations(conversation_ids, time)
+
+    def traces_linking_to(self, trace_ids: Sequence[bytes]) -> list[bytes]:
+        """See `AgentStore.traces_linking_to`."""
+        return self._agent_items.linking_to(trace_ids)
+
+    def agent_logs(self, trace_ids: Sequence[bytes]) -> pa.Table:
+        """See `AgentStore.agent_logs`."""
+        return self._agent_items.logs(trace_ids)
+
+    def traceless_agent_logs(self, service_name: str, time: TimeRange) -> pa.Table:
+        """See `AgentStore.traceless_agent_logs`."""
+        return self._agent_items.traceless_logs(service_name, time)
+
+    def replace_agent_rows(self, group_keys: Sequence[str], transfers: pa.Table, runs: pa.Table) -> None:
+        """See `AgentStore.replace_agent_rows`."""
+        self._agent_rows.replace(group_keys, transfers, runs)
+
+    def find_transfers(self, query: TransferQuery) -> pa.Table:
+        """See `AgentStore.find_transfers`."""
+        return self._agent_rows.find_transfers(query)
+
+    def find_runs(self, query: RunQuery) -> pa.Table:
+        """See `AgentStore.find_runs`."""
+        return self._agent_rows.find_runs(query)
+
+    def agent_figures(self, time: TimeRange) -> pa.Table:
+        """See `AgentStore.agent_figures`."""
+        return self._agent_rows.figures(time)
+
+    def conversations(self, query: ConversationQuery) -> pa.Table:
+        """See `AgentStore.conversations`."""
+        return self._agent_rows.conversations(query)
+
+    def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
+        """See `AgentStore.traces_of_conversation`."""
+        return self._agent_rows.traces_of(conversation_id, limit)
 
     def ping(self) -> None:
         """See `Storage.ping`."""

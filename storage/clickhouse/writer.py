@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from storage.api import Batch, Signal
 from storage.clickhouse.catalogue import Catalogue
-from storage.clickhouse.columns import AGENT_SPAN_COLUMNS, LOG_COLUMNS, SPAN_COLUMNS
+from storage.clickhouse.columns import AGENT_LOG_COLUMNS, AGENT_SPAN_COLUMNS, LOG_COLUMNS, SPAN_COLUMNS
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
@@ -41,6 +41,7 @@ class ClickHouseWriter:
             if batch.agent_spans.num_rows:
                 rows = batch.agent_spans
                 self._engine.insert("agent_spans", AGENT_SPAN_COLUMNS, rows, f"{batch.id}:agent_spans")
+            self._write_items("agent_logs", AGENT_LOG_COLUMNS, prepare(batch.agent_logs), batch.id)
             self._catalogue.write(Signal.TRACES, spans)
             self._catalogue.write(Signal.LOGS, logs)
 

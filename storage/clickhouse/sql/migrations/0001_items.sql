@@ -1,5 +1,6 @@
 -- Items: spans, log records, agentic spans. Times are integers: an Arrow int64 becomes a DateTime64 as *seconds*.
--- The bucket that leads the sort key keeps the newest items together; ids inside it make traces contiguous.
+-- The second that leads the sort key keeps the newest items together; ids inside it make traces contiguous. Strings keep
+-- their sizes inline ('single_stream'): fewer files to write and fsync, and maps read a third faster.
 
 CREATE TABLE spans {on_cluster}
 (
@@ -55,9 +56,9 @@ CREATE TABLE spans {on_cluster}
 )
 ENGINE = {merge_tree}
 PARTITION BY day
-ORDER BY (intDiv(start_time_unix_nano, 10000000000), trace_id)
+ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1,
+    non_replicated_deduplication_window = 1000, string_serialization_version = 'single_stream', min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 30;
 
 CREATE TABLE logs {on_cluster}
@@ -91,9 +92,9 @@ CREATE TABLE logs {on_cluster}
 )
 ENGINE = {merge_tree}
 PARTITION BY day
-ORDER BY (intDiv(event_time_unix_nano, 10000000000), service_name, event_time_unix_nano)
+ORDER BY (intDiv(event_time_unix_nano, 1000000000), service_name, event_time_unix_nano)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1,
+    non_replicated_deduplication_window = 1000, string_serialization_version = 'single_stream', min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 30;
 
 CREATE TABLE agent_spans {on_cluster}
@@ -128,7 +129,7 @@ CREATE TABLE agent_spans {on_cluster}
 )
 ENGINE = {merge_tree}
 PARTITION BY day
-ORDER BY (intDiv(start_time_unix_nano, 10000000000), trace_id)
+ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1,
+    non_replicated_deduplication_window = 1000, string_serialization_version = 'single_stream', min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 30;

@@ -1,0 +1,117 @@
+"""What the transfer processor reads of agentic items: joins between traces, and log records that may tell of a transfer."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from storage.agents import TRACE_JOINS
+from storage.api import TimeRange
+from storage.clickhouse.arrow import conform
+from storage.clickhouse.bindings import Bindings, id_list, time_sql
+from storage.clickhouse.columns import AGENT_LOG_COLUMNS
+from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.engine import Engine
+from storage.schemas import AGENT_LOGS
+
+
+class AgentItems:
+    """The reading half of `storage.agents.AgentStore` that the processor uses."""
+
+    def __init__(self, engine: Engine, resources: ContextTable, scopes: ContextTable) -> None:
+        self._engine, self._contexts = engine, (("resource", resources), ("scope", scopes))
+
+    def since(self, batch_time_unix_nano: int) -> tuple[list[bytes], list[tuple[str, int]]]:
+        """See `AgentStore.agentic_since`."""
+        bindings = Bindings()
+        recent = f"batch_time_unix_nano >= {bindings.unsigned(batch_time_unix_nano)}"
+        traces = self._ids(
+            f"""
+            SELECT DISTINCT trace_id FROM (
+                SELECT toString(s.trace_id) AS trace_id FROM agent_spans AS s WHERE {recent}
+                UNION ALL SELECT trace_id FROM agent_logs WHERE {recent} AND trace_id != '')
+            ORDER BY trace_id
+            """,
+            bindings,
+        )
+        records = self._engine.query(
+            f"""
+            SELECT service_name, event_time_unix_nano FROM agent_logs WHERE {recent} AND trace_id = ''
+            ORDER BY event_time_unix_nano
+            """,
+            bindings.parameters,
+        )
+        services = [name.decode() for name in records["service_name"].to_pylist()]
+        return traces, list(zip(services, records["event_time_unix_nano"].to_pylist(), strict=True))
+
+    def joins(self, trace_ids: Sequence[bytes]) -> pa.Table:
+        """See `AgentStore.trace_joins`."""
+        if not trace_ids:
+            return TRACE_JOINS.empty_table()
+        rows = self._engine.query(
+            f"""
+            SELECT trace_id, min(s.start_time_unix_nano) AS start_time_unix_nano,
+                max(s.start_time_unix_nano + greatest(s.duration_ns, 0)) AS end_time_unix_nano,
+                groupUniqArrayIf(100)(conversation_id, conversation_id != '') AS conversation_ids,
+                groupUniqArrayArray(1000)(s.linked_trace_ids) AS linked_trace_ids
+            FROM agent_spans AS s PREWHERE trace_id IN ({id_list(list(trace_ids))})
+            GROUP BY trace_id ORDER BY trace_id
+            """
+        )
+        return conform(rows, TRACE_JOINS)
+
+    def of_conversations(self, conversation_ids: Sequence[str], time: TimeRange) -> list[bytes]:
+        """See `AgentStore.traces_of_conversations`."""
+        if not conversation_ids:
+            return []
+        bindings = Bindings()
+        names = id_list([name.encode() for name in conversation_ids])
+        where = f"conversation_id IN ({names}) AND {time_sql('start_time_unix_nano', time, bindings)}"
+        sql = f"SELECT DISTINCT toString(s.trace_id) AS trace_id FROM agent_spans AS s WHERE {where} ORDER BY trace_id"
+        return self._ids(sql, bindings)
+
+    def linking_to(self, trace_ids: Sequence[bytes]) -> list[bytes]:
+        """See `AgentStore.traces_linking_to`."""
+        if not trace_ids:
+            return []
+        wanted = id_list(list(trace_ids))
+        return self._ids(
+            f"""
+            SELECT DISTINCT toString(s.trace_id) AS trace_id FROM agent_spans AS s
+            WHERE hasAny(linked_trace_ids, [{wanted}]) ORDER BY trace_id
+            """,
+            Bindings(),
+        )
+
+    def logs(self, trace_ids: Sequence[bytes]) -> pa.Table:
+        """See `AgentStore.agent_logs`."""
+        if not trace_ids:
+            return AGENT_LOGS.empty_table()
+        return self._logs(f"trace_id IN ({id_list(list(trace_ids))})", Bindings())
+
+    def traceless_logs(self, service_name: str, time: TimeRange) -> pa.Table:
+        """See `AgentStore.traceless_agent_logs`."""
+        bindings = Bindings()
+        when = time_sql("event_time_unix_nano", time, bindings)
+        minutes = time_sql(
+            "intDiv(event_time_unix_nano, 60000000000)",
+            TimeRange(time.start // 60_000_000_000, time.end // 60_000_000_000 + 1),
+            bindings,
+        )
+        service = bindings.text(service_name)
+        return self._logs(f"service_name = {service} AND {minutes} AND {when} AND trace_id = ''", bindings)
+
+    def _logs(self, where: str, bindings: Bindings) -> pa.Table:
+        columns = ", ".join(AGENT_LOG_COLUMNS)
+        sql = f"SELECT {columns} FROM agent_logs WHERE {where} ORDER BY event_time_unix_nano"
+        rows = self._engine.query(sql, bindings.parameters)
+        if not rows.num_rows:
+            return AGENT_LOGS.empty_table()
+        rows = rows.rename_columns(AGENT_LOGS.names).combine_chunks()
+        for name, table in self._contexts:
+            place = AGENT_LOGS.get_field_index(name)
+            rows = rows.set_column(place, name, table.read(rows.column(name).chunk(0)))
+        return conform(rows, AGENT_LOGS)
+
+    def _ids(self, sql: str, bindings: Bindings) -> list[bytes]:
+        ids: list[bytes] = self._engine.query(sql, bindings.parameters)["trace_id"].to_pylist()
+        return ids
