@@ -23,7 +23,7 @@ from storage.schemas import AGENT_LOGS
 
 MINUTE_NS = 60 * 10**9
 _MARGIN_NS = 5 * 10**9  # rules look at neighbouring records of at most a few seconds
-_MAX_ROUNDS = 4  # how far joins are followed from trace to trace
+_MAX_ROUNDS = 64  # how far joins are followed from trace to trace: one run may be a chain of dozens
 _MAX_TRACES = 4096
 
 Minute = tuple[str, int]  # service name, minutes since the epoch

@@ -125,7 +125,9 @@ CREATE TABLE agent_spans {on_cluster}
 
     INDEX trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX conversation_id conversation_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX agent_name agent_name TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX agent_name agent_name TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX linked_trace_ids linked_trace_ids TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX batch_time batch_time_unix_nano TYPE minmax GRANULARITY 1
 )
 ENGINE = {merge_tree}
 PARTITION BY day
