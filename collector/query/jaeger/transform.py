@@ -32,7 +32,7 @@ def transform_router(max_bytes: int) -> APIRouter:
     @router.post("/api/transform", summary="Show OTLP JSON as Jaeger traces")
     async def transform(request: Request) -> Response:
         body = await _body(request, max_bytes)
-        return json_answer(await run_in_threadpool(_transformed, decoder, body), request)
+        return json_answer(await run_in_threadpool(transformed, decoder, body), request)
 
     return router
 
@@ -46,7 +46,8 @@ async def _body(request: Request, max_bytes: int) -> bytes:
     return bytes(received)
 
 
-def _transformed(decoder: Decoder, body: bytes) -> bytes:
+def transformed(decoder: Decoder, body: bytes) -> bytes:
+    """Return the v1 envelope with the traces of an OTLP JSON document. Raises: BadRequest when it is none."""
     try:
         decoded = decoder.decode(Signal.TRACES, [to_protobuf(Signal.TRACES, body)])
     except Rejected as error:
