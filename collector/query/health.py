@@ -64,12 +64,9 @@ def health_router(deps: QueryDependencies) -> APIRouter:
         }
         return json_answer(content, 503 if reasons else 200)
 
-    for path in LIVE_PATHS:
-        router.add_api_route(path, live, summary="Liveness", operation_id=f"live_{path.strip('/').replace('/', '_')}")
-    for path in READY_PATHS:
-        router.add_api_route(
-            path, ready, summary="Readiness", operation_id=f"ready_{path.strip('/').replace('/', '_')}"
-        )
+    for paths, answer, summary in ((LIVE_PATHS, live, "Liveness"), (READY_PATHS, ready, "Readiness")):
+        for path in paths:
+            router.add_api_route(path, answer, summary=summary, include_in_schema=path == paths[0])
 
     def _not_ready(state: ServiceState, store_error: str) -> list[str]:
         reasons = ["the service is starting"] if state.starting else []

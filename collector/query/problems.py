@@ -26,8 +26,10 @@ KINDS: dict[str, tuple[int, str]] = {
     "unknown-parameter": (400, "There is no such parameter"),
     "rejected": (400, "The store does not take this query"),
     "unauthorized": (401, "An API key is needed"),
+    "forbidden": (403, "This is not allowed here"),
     "not-found": (404, "Not found"),
     "method-not-allowed": (405, "This method is not allowed here"),
+    "too-large": (413, "The body is too large"),
     "too-long": (414, "The query is too long"),
     "query-limit": (422, "The query needs too much time or memory"),
     "internal": (500, "Something is wrong with the server"),
@@ -100,6 +102,8 @@ def as_problem(error: Exception) -> Problem:
             problem = Problem("bad-parameter", str(first["msg"]), parameter=str(first["loc"][-1]))
         case HTTPException(status_code=405):
             problem = Problem("method-not-allowed", "use GET")
+        case HTTPException(status_code=413):
+            problem = Problem("too-large", "the body is over the limit")
         case HTTPException(status_code=404):
             problem = Problem("not-found", "there is no such resource; GET /docs lists what there is")
     return problem
@@ -113,7 +117,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _answer(_: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException) and error.status_code not in {404, 405}:
+    if isinstance(error, HTTPException) and error.status_code not in {404, 405, 413}:
         return Response(str(error.detail), error.status_code, error.headers, "text/plain")
     return as_problem(error).response()
 
