@@ -16,7 +16,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.errors import Rejected
-from collector.otlp.json import MAX_MESSAGE_DEPTH, to_protobuf
+from collector.otlp.json import to_protobuf
+from collector.otlp.json_messages import MAX_MESSAGE_DEPTH
 from storage.api import Signal
 from tests import otlp_messages
 
@@ -184,6 +185,22 @@ def test_null_is_the_default_and_unknown_fields_are_ignored() -> None:
     assert span == Span(trace_id=bytes.fromhex(TRACE_ID), span_id=bytes.fromhex(SPAN_ID))
 
 
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"key": "k", "value": {"stringValue": "v"}},
+        {"value": {"string_value": "v"}, "key": "k"},
+        {"key": "k", "value": {"stringValue": "v", "future": 1}},
+        {"key": "k", "value": {"stringValue": "v"}, "future": 1},
+        {"key": "k", "keyStrindex": 0, "value": {"stringValue": "v"}},
+    ],
+)
+def test_attributes_in_any_shape(attribute: dict[str, Any]) -> None:
+    found = span_of(attributes=[attribute, None, {"key": "k"}, {}]).attributes
+    assert found[0] == KeyValue(key="k", value=AnyValue(string_value="v"))
+    assert [entry.HasField("value") for entry in found] == [True, False, False, False]
+
+
 def test_enums_are_numbers_or_names() -> None:
     assert span_of(kind=3).kind == 3
     assert span_of(kind="SPAN_KIND_CLIENT").kind == 3
@@ -265,6 +282,17 @@ def test_values_nest_as_deep_as_protobuf_parsers_read() -> None:
         body = json.dumps(one_span(attributes=[{"key": "k", "value": "?"}])).replace('"?"', value)
         with pytest.raises(Rejected, match=r"deep"):
             traces(body.encode())
+
+
+def test_an_error_deep_inside_takes_no_longer_than_no_error() -> None:
+    for members in (("kvlistValue",), ("kvlistValue", "arrayValue")):
+        value: dict[str, Any] = {"intValue": "wrong"}
+        for level in range(30):
+            member = members[level % len(members)]
+            entry = {"key": "k", "value": value} if member == "kvlistValue" else value
+            value = {member: {"values": [entry]}}
+        with pytest.raises(Rejected, match="intValue: expected an integer"):
+            value_of(value)
 
 
 def test_a_document_of_another_signal_is_rejected_with_a_hint() -> None:
