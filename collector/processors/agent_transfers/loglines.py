@@ -32,14 +32,17 @@ _MAX_PREFIXES = 8
 
 
 def line_of(record: LogRecord) -> str:
-    """Return the record's line without its prefixes; empty if it has none, or more than one, or is too long."""
+    """Return the record's line without its prefixes; empty if it has none, or more than one, or is too long.
+
+    Runs of white space become one space: patterns then have nothing to try in many ways.
+    """
     raw = _body_text(record.body)
     if not raw or len(raw) > MAX_LINE_CHARS:
         return ""
     line = _ANSI.sub("", raw).strip()
     if "\n" in line or "\r" in line:
         return ""
-    return _without_prefixes(line)
+    return _without_prefixes(" ".join(line.split()))
 
 
 def body_object(record: LogRecord) -> dict[str, Value]:

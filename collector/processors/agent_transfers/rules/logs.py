@@ -20,9 +20,9 @@ _DUPLICATE_NANO = 50_000_000
 _FAILURE_NANO = 5_000_000_000
 _ERROR_SEVERITY = 17
 _ENDING = re.compile(
-    r"\s*(?:(?P<failed>(?:has )?(?:failed|rejected|denied|refused|aborted|cancel+ed|timed out|not possible|impossible)\b.{0,400})"
-    r"|(?P<done>(?:completed|succeeded|done|ok|finished|started|initiated))"
-    r"|\((?P<note>[^()]{0,300})\))?\s*[.!…]{0,3}$",
+    r"(?: (?P<failed>(?:has )?(?:failed|rejected|denied|refused|aborted|cancel+ed|timed out|not possible|impossible)\b.{0,400})"
+    r"| (?P<done>completed|succeeded|done|ok|finished|started|initiated)"
+    r"| ?\((?P<note>[^()]{0,300})\))?(?<! )[.!…]{0,3}$",
     re.IGNORECASE,
 )
 _FAILED_NOTE = re.compile(r"\b(?:failed|denied|rejected|refused|aborted|unavailable|timed? ?out)\b", re.IGNORECASE)
