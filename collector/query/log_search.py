@@ -22,13 +22,13 @@ _TIME = "RFC 3339, Unix time, or a time ago such as `-1h`"
 class LogFilter(BaseModel):
     """Which records; every condition must hold."""
 
-    trace_id: str | None = Field(None, description="Hexadecimal, short ids are padded with zeros on the left.")
-    span_id: str | None = Field(None, description="Hexadecimal, short ids are padded with zeros on the left.")
-    service: str | None = Field(None, description="`service.name`.", examples=["cart"])
-    severity: str | None = Field(None, description="At least this severe: trace … fatal, or 1 to 24.")
-    text: str | None = Field(None, description="The body's text contains this, in any case.")
-    attr: list[str] = Field([], description=ATTR_DESCRIPTION)
-    where: str | None = Field(None, description=WHERE_DESCRIPTION)
+    trace_id: str | None = Field(default=None, description="Hexadecimal, short ids are padded with zeros on the left.")
+    span_id: str | None = Field(default=None, description="Hexadecimal, short ids are padded with zeros on the left.")
+    service: str | None = Field(default=None, description="`service.name`.", examples=["cart"])
+    severity: str | None = Field(default=None, description="At least this severe: trace … fatal, or 1 to 24.")
+    text: str | None = Field(default=None, description="The body's text contains this, in any case.")
+    attr: list[str] = Field(default=[], description=ATTR_DESCRIPTION)
+    where: str | None = Field(default=None, description=WHERE_DESCRIPTION)
 
     def query(self, time: TimeRange, limit: int) -> LogQuery:
         """Return the storage query. Raises: Problem that names the parameter."""
@@ -47,14 +47,18 @@ class LogFilter(BaseModel):
 class LogSearch(LogFilter):
     """Which records, in which order and form."""
 
-    start: str | None = Field(None, description=f"Earliest time, inclusive: {_TIME}. Without it, all kept data.")
-    end: str | None = Field(None, description=f"Latest time, exclusive: {_TIME}.")
-    order: Literal["newest", "oldest"] = Field("newest", description="Which come first.")
-    format: Literal["rows", "otlp", "text"] = Field(
-        "rows", description="rows: flat objects; otlp: lossless OTLP JSON; text: a line for each record."
+    start: str | None = Field(
+        default=None, description=f"Earliest time, inclusive: {_TIME}. Without it, all kept data."
     )
-    limit: int = Field(100, ge=1, description="Records on a page.")
-    cursor: str | None = Field(None, description="`next_cursor` of the page before; send everything else unchanged.")
+    end: str | None = Field(default=None, description=f"Latest time, exclusive: {_TIME}.")
+    order: Literal["newest", "oldest"] = Field(default="newest", description="Which come first.")
+    format: Literal["rows", "otlp", "text"] = Field(
+        default="rows", description="rows: flat objects; otlp: lossless OTLP JSON; text: a line for each record."
+    )
+    limit: int = Field(default=100, ge=1, description="Records on a page.")
+    cursor: str | None = Field(
+        default=None, description="`next_cursor` of the page before; send everything else unchanged."
+    )
 
     def fingerprint(self) -> Fingerprint:
         """Return what makes this query the same query on every page, in whatever form it is answered."""

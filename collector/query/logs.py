@@ -46,7 +46,9 @@ ROW_EXAMPLE: dict[str, Any] = {
 class TailFilter(LogFilter):
     """Which records to follow."""
 
-    start: str | None = Field(None, description="Begin with records since then; without it, with what arrives now.")
+    start: str | None = Field(
+        default=None, description="Begin with records since then; without it, with what arrives now."
+    )
 
 
 def logs_router(deps: QueryDependencies) -> APIRouter:

@@ -21,24 +21,32 @@ from storage.api import Signal, TraceCursor, TraceMatch, TraceQuery
 class TraceSearch(BaseModel):
     """The parameters as they are written. One span must satisfy all conditions; its whole trace is answered."""
 
-    service: str | None = Field(None, description="`service.name` of the span.", examples=["cart"])
-    name: str | None = Field(None, description="Name of the span.", examples=["GET /cart"])
-    kind: str | None = Field(None, description="unspecified, internal, server, client, producer, consumer, or 0 to 5.")
-    status: str | None = Field(None, description="unset, ok, error, or 0 to 2.")
-    attr: list[str] = Field([], description=ATTR_DESCRIPTION, examples=[["http.route=/cart"]])
-    where: str | None = Field(
-        None, description=WHERE_DESCRIPTION, examples=['http.status_code >= 500 AND resource.host.name contains "web"']
+    service: str | None = Field(default=None, description="`service.name` of the span.", examples=["cart"])
+    name: str | None = Field(default=None, description="Name of the span.", examples=["GET /cart"])
+    kind: str | None = Field(
+        default=None, description="unspecified, internal, server, client, producer, consumer, or 0 to 5."
     )
-    min_duration: str | None = Field(None, description="Shortest duration of the span, inclusive, such as `1.5ms`.")
-    max_duration: str | None = Field(None, description="Longest duration of the span, inclusive.")
+    status: str | None = Field(default=None, description="unset, ok, error, or 0 to 2.")
+    attr: list[str] = Field(default=[], description=ATTR_DESCRIPTION, examples=[["http.route=/cart"]])
+    where: str | None = Field(
+        default=None,
+        description=WHERE_DESCRIPTION,
+        examples=['http.status_code >= 500 AND resource.host.name contains "web"'],
+    )
+    min_duration: str | None = Field(
+        default=None, description="Shortest duration of the span, inclusive, such as `1.5ms`."
+    )
+    max_duration: str | None = Field(default=None, description="Longest duration of the span, inclusive.")
     start: str | None = Field(
-        None,
+        default=None,
         description="Earliest start of the span, inclusive: RFC 3339, Unix time (s, ms, us or ns by its size, or with "
         "that unit behind it), or a time ago such as `-1h`. Without it, all kept data.",
     )
-    end: str | None = Field(None, description="Latest start of the span, exclusive; written like `start`.")
-    limit: int = Field(20, ge=1, description="Traces on a page.")
-    cursor: str | None = Field(None, description="`next_cursor` of the page before; send everything else unchanged.")
+    end: str | None = Field(default=None, description="Latest start of the span, exclusive; written like `start`.")
+    limit: int = Field(default=20, ge=1, description="Traces on a page.")
+    cursor: str | None = Field(
+        default=None, description="`next_cursor` of the page before; send everything else unchanged."
+    )
 
     def fingerprint(self) -> Fingerprint:
         """Return what makes this query the same query on every page."""

@@ -8,6 +8,7 @@ from collector.query.parse.durations import parse_duration
 from collector.query.parse.enums import parse_kind, parse_severity, parse_status
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_span_id
+from collector.query.parse.regexes import parse_regex
 from storage.api import Condition, FieldCondition, Level, Op, Signal, SpanField
 
 OPERATORS = {
@@ -118,6 +119,8 @@ def level(signal: Signal, prefix: str) -> Level | None:
 
 def compare(target: Attribute | Field, op: Op, value: str) -> Condition | FieldCondition:
     """Build the condition; raise ParseError without a position when the value does not fit."""
+    if op is Op.REGEX:
+        parse_regex(value)
     if isinstance(target, Field):
         typed = op not in {Op.EXISTS, Op.CONTAINS, Op.REGEX}
         return FieldCondition(target.field, op, target.read(value) if typed else value)

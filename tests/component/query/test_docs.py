@@ -15,11 +15,8 @@ DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "http-api.md").read_text(encoding="utf-8")
 METRICS = (DOCS / "metrics.md").read_text(encoding="utf-8")
 OURS = re.compile(r"/api/v1/(?!agents|transfers|conversations|admin)|/health/|/metrics")
-ALIASES = {"/livez", "/readyz"}
 
-SECTIONS = {
-    title: body for title, body in re.findall(r"^### `GET (\S+)`\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-}
+SECTIONS = dict(re.findall(r"^### `GET (\S+)`\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 EXAMPLES = re.findall(r"^    GET (\S+)$", PAGE, re.MULTILINE)
 
 

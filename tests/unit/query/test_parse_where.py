@@ -78,6 +78,7 @@ def test_expressions(expression: str, expected: Filter) -> None:
         ("(" * 40 + "a=1" + ")" * 40, 33),
         ("log:body = x", 0),
         ("a ! 1", 2),
+        ("x = 1 AND a matches '['", 20),
     ],
 )
 def test_mistakes_have_a_position(expression: str, position: int) -> None:
