@@ -6,10 +6,10 @@ import re
 
 from collector.processors.agent_transfers.group import Group
 from collector.processors.agent_transfers.model import Span
-from collector.processors.agent_transfers.names import clean, same_agent
+from collector.processors.agent_transfers.names import MAX_NAME_CHARS, clean, same_agent
 from collector.processors.agent_transfers.rules.keys import Roles, roles
 from collector.processors.agent_transfers.rules.trigger import DELEGATION, HANDOFF, Trigger, at_span
-from collector.processors.agent_transfers.values import first_text, text
+from collector.processors.agent_transfers.values import first_text, parse_object, text
 
 RULE = "handoff_span"
 
@@ -45,7 +45,7 @@ def find(group: Group, index: int) -> Trigger | None:
     source = (
         (named.source if named else "")
         or from_name
-        or (clean(text(span.attributes.get("input.value"))) if to_name else "")
+        or (_source_as_input(group, index) if to_name else "")
     )
     target = (named.target if named else "") or to_name
     if not source and group.activations.around(index) is None and facts.owner:
@@ -67,6 +67,16 @@ def find(group: Group, index: int) -> Trigger | None:
         source_id=named.source_id if named else "",
         target_id=named.target_id if named else "",
     )
+
+
+def _source_as_input(group: Group, index: int) -> str:
+    """Read the source from the span's input: an object that names it, or the bare name of an agent."""
+    given = text(group.forest.spans[index].attributes.get("input.value"))
+    inside = roles(parse_object(given)) if given.startswith("{") else None
+    if inside is not None:
+        return inside.source
+    bare = clean(given) if given[:1] not in {"{", "["} and "\n" not in given and len(given) <= MAX_NAME_CHARS else ""
+    return bare if group.activations.around(index) is None else group.known(bare)
 
 
 def _from_span_name(span: Span, operation: bool) -> tuple[str, str]:
