@@ -61,5 +61,11 @@ class Pending(Generic[Key]):
                 batches.append(self._overflowed_at)
             return min(batches, default=None)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._mutex:
+            self._seen.clear()
+            self._overflowed_at = None
+
     def __len__(self) -> int:
         return len(self._seen)

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -47,6 +49,7 @@ class TransferStage:
         self._resume_from: int | None = self._last_batch
         self._working_from: int | None = None
         self._saved_at = 0.0
+        self._round_lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="baton-transfers")
 
@@ -90,10 +93,19 @@ class TransferStage:
         self._minutes.touch(sorted(minutes), batch_time_unix_nano)
         self._last_batch = max(self._last_batch, batch_time_unix_nano)
 
+    @contextmanager
+    def emptied(self) -> Iterator[None]:
+        """Keep rounds out while storage is purged, and forget what was pending before."""
+        with self._round_lock:
+            yield
+            self._traces.clear()
+            self._minutes.clear()
+
     def _loop(self) -> None:
         while not self._stop.is_set():
             try:
-                worked = self._round()
+                with self._round_lock:
+                    worked = self._round()
             except (StorageUnavailable, StorageRejected, BrokenProcessPool, OSError) as error:
                 _log.warning("transfers_round_failed", error=type(error).__name__, detail=str(error)[:300])
                 self._resume_from = self._working_from if self._resume_from is None else self._resume_from

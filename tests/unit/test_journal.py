@@ -1,0 +1,172 @@
+"""The ingest journal: what was appended is found again, whatever happened in between."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from collector.journal.checkpoint import Checkpoint
+from collector.journal.journal import Journal, JournalFull, JournalLocked, Segment
+from collector.journal.segment import Record
+from storage.api import Signal
+
+CAP = 1 << 20
+
+
+def record(number: int, size: int = 100, signal: Signal = Signal.TRACES) -> Record:
+    return Record(signal, 1_000 + number, items=3, body=bytes([number % 256]) * size)
+
+
+def cut(journal: Journal) -> Segment:
+    segment = journal.cut()
+    assert segment is not None
+    return segment
+
+
+def test_records_come_back_in_order_after_a_crash(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1), record(2, signal=Signal.LOGS)])
+    journal.append([record(3)])
+    first = cut(journal)
+    journal.append([record(4)])
+    journal.close()  # the open segment was never cut: as after a kill
+
+    reopened = Journal(tmp_path, CAP)
+    segments = reopened.pending()
+    assert [Journal.read(segment) for segment in segments] == [
+        [record(1), record(2, signal=Signal.LOGS), record(3)],
+        [record(4)],
+    ]
+    assert segments[0].items == {Signal.TRACES: 6, Signal.LOGS: 3}
+    assert segments[0].batch_id == first.batch_id  # the deduplication token of the storage write
+    assert reopened.bytes > 0
+    reopened.close()
+
+
+def test_released_segments_are_gone_and_their_files_are_reused(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1, size=5_000)])
+    first = cut(journal)
+    journal.release(first)
+    assert journal.bytes == 0
+
+    journal.append([record(2, size=10)])  # into the reused file, over the head of a longer record
+    second = cut(journal)
+    assert second.number == first.number + 1
+    assert Journal.read(second) == [record(2, size=10)]
+    journal.close()
+
+    reopened = Journal(tmp_path, CAP, released=first.number)
+    assert [Journal.read(segment) for segment in reopened.pending()] == [[record(2, size=10)]]
+    reopened.close()
+
+
+def test_segments_known_to_be_stored_are_dropped_and_numbers_go_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+    stored = cut(journal)
+    journal.close()  # killed between the checkpoint and the release
+
+    reopened = Journal(tmp_path, CAP, released=stored.number)
+    assert reopened.pending() == []
+    reopened.append([record(2)])
+    assert cut(reopened).number == stored.number + 1  # a number is a token: never used twice
+    reopened.close()
+
+
+@pytest.mark.parametrize("lost", [1, 20, 99])
+def test_a_torn_record_ends_the_segment_and_costs_nothing_before_it(tmp_path: Path, lost: int) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1), record(2)])
+    journal.close()
+    path = next(tmp_path.glob("segment-*"))
+    os.truncate(path, path.stat().st_size - lost)
+
+    reopened = Journal(tmp_path, CAP)
+    assert [Journal.read(segment) for segment in reopened.pending()] == [[record(1)]]
+    reopened.close()
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1), record(2)])
+    journal.close()
+    path = next(tmp_path.glob("segment-*"))
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+    reopened = Journal(tmp_path, CAP)
+    assert [Journal.read(segment) for segment in reopened.pending()] == [[record(1)]]
+    reopened.close()
+
+
+def test_the_cap_refuses_and_lifts_with_the_release(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, cap_bytes=1_000)
+    journal.append([record(1, size=600)])
+    with pytest.raises(JournalFull, match="of at most 1000 bytes"):
+        journal.append([record(2, size=600)])
+    journal.release(cut(journal))
+    journal.append([record(2, size=600)])
+    assert Journal.read(cut(journal)) == [record(2, size=600)]
+    journal.close()
+
+
+def test_a_failed_append_leaves_nothing_that_a_replay_could_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+
+    def full_disk(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            journal.append([record(2)])
+    journal.append([record(3)])
+    segment = cut(journal)
+    assert Journal.read(segment) == [record(1), record(3)]
+    assert segment.items == {Signal.TRACES: 6}
+    journal.close()
+
+
+def test_a_quarantined_segment_is_tried_again_after_a_restart(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+    poisoned = cut(journal)
+    journal.quarantine(poisoned)
+    journal.append([record(2)])
+    stored = cut(journal)
+    journal.release(stored)
+    journal.close()
+
+    reopened = Journal(tmp_path, CAP, released=stored.number)
+    assert [Journal.read(segment) for segment in reopened.pending()] == [[record(1)]]
+    assert reopened.pending()[0].batch_id == poisoned.batch_id
+    reopened.close()
+
+
+def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    with pytest.raises(JournalLocked, match="another process"):
+        Journal(tmp_path, CAP)
+    journal.close()
+    Journal(tmp_path, CAP).close()
+
+
+def test_nothing_to_cut(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    assert journal.cut() is None
+    journal.close()
+
+
+def test_checkpoint_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "state.json")
+    assert checkpoint.load() == {}
+    checkpoint.save({"a": 1})
+    checkpoint.save({"b": [2]})
+    assert checkpoint.load() == {"b": [2]}
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
