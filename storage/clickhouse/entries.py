@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from storage.api import Condition, Op
 from storage.clickhouse.bindings import Bindings
-from storage.contexts import double_text
 
 _NUMBER = "t IN ('i', 'd')"
 _ORDER = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
@@ -87,7 +88,10 @@ def _ordered(condition: Condition, bindings: Bindings) -> str:
 
 
 def _texts(value: str) -> tuple[str, ...]:
-    """Return the texts that equal a value: itself, and what an integer or a double of the same number is kept as."""
+    """Return the texts that equal a value: itself, and what an integer or a double of the same number is kept as.
+
+    Doubles have two spellings: Arrow's in items (`1`), Python's in contexts (`1.0`).
+    """
     number = parse_number(value)
     if number is None:
         return (value,)
@@ -96,7 +100,7 @@ def _texts(value: str) -> tuple[str, ...]:
         texts.append(str(int(number)))
     as_double = _double(number)
     if as_double is not None and (as_double == number or math.isnan(as_double)):
-        texts.append(double_text(as_double))
+        texts += [str(pa.scalar(as_double).cast(pa.string())), repr(as_double)]
     return tuple(dict.fromkeys(texts))
 
 
