@@ -10,6 +10,7 @@ _GRPC_OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # a connection for each sender, as separate exporters have
     ("grpc.enable_retries", 0),  # what is refused must be seen
     ("grpc.max_send_message_length", -1),
+    ("grpc.max_reconnect_backoff_ms", 200),
 )
 _METHODS = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -37,7 +38,11 @@ class GrpcSender:
     def __init__(self, endpoint: str, signal: str, timeout: float = 30.0) -> None:
         """Connect to `host:port` and wait until that is done."""
         self._channel = grpc.insecure_channel(endpoint, options=_GRPC_OPTIONS)
-        grpc.channel_ready_future(self._channel).result(timeout)
+        try:
+            grpc.channel_ready_future(self._channel).result(timeout)
+        except grpc.FutureTimeoutError:
+            self._channel.close()
+            raise
         self._export: Callable[..., bytes] = self._channel.unary_unary(_METHODS[signal])
         self._timeout = timeout
 

@@ -142,7 +142,7 @@ class ServerProcess:
                 "query": {"endpoint": self.endpoints.query},
                 "jaeger_grpc": {"endpoint": self.endpoints.jaeger_grpc},
             },
-            "service": {"extensions": ["query", "jaeger_grpc"], "telemetry": {"logs": {"format": "json"}}},
+            "service": {"telemetry": {"logs": {"format": "json"}}},
         }
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -80,56 +81,83 @@ def body_of(signal: str, trace_id: bytes, items: int) -> bytes:
     return (trace_body if signal == "traces" else logs_body)(trace_id, items)
 
 
-Send = Callable[[bytes], bool]  # True: acknowledged; raises or False otherwise
+class Export(Protocol):
+    """A connection: True when the request was acknowledged, False or an exception when not."""
+
+    def __call__(self, body: bytes) -> bool: ...
+
+    def close(self) -> None: ...
 
 
-def grpc_send(endpoint: str, signal: str) -> Send:
-    sender = GrpcSender(endpoint, signal, timeout=10.0)
-    return lambda body: sender.send(body) == "ok"
+class GrpcExport:
+    """OTLP/gRPC."""
+
+    def __init__(self, endpoint: str, signal: str) -> None:
+        self._sender = GrpcSender(endpoint, signal, timeout=5.0)
+
+    def __call__(self, body: bytes) -> bool:
+        return self._sender.send(body) == "ok"
+
+    def close(self) -> None:
+        self._sender.close()
 
 
-def http_send(endpoint: str, signal: str) -> Send:
-    connection = http.client.HTTPConnection(endpoint, timeout=10.0)
+class HttpExport:
+    """OTLP/HTTP with protobuf bodies on a kept-alive connection."""
 
-    def send(body: bytes) -> bool:
-        connection.request("POST", f"/v1/{signal}", body, {"content-type": "application/x-protobuf"})
-        with connection.getresponse() as response:
+    def __init__(self, endpoint: str, signal: str) -> None:
+        self._connection = http.client.HTTPConnection(endpoint, timeout=10.0)
+        self._connection.connect()
+        self._path = f"/v1/{signal}"
+
+    def __call__(self, body: bytes) -> bool:
+        self._connection.request("POST", self._path, body, {"content-type": "application/x-protobuf"})
+        with self._connection.getresponse() as response:
             return (response.status, response.read()) == (200, b"")
 
-    return send
+    def close(self) -> None:
+        self._connection.close()
 
 
 @dataclass(slots=True)
 class Exporter:
     """One client: sends requests of random size, one after the other, and connects again when the server is gone."""
 
-    connect: Callable[[], Send]
+    connect: Callable[[], Export]
     signal: str
     resend: bool = False  # as SDKs do: until the request is acknowledged
-    largest: int = 400
+    sizes: tuple[int, int] = (1, 200)
+    pause_seconds: float = 0.02  # every request is read back one by one
     sent: list[Sent] = field(default_factory=list)
 
     def run(self, stop: threading.Event, rng: random.Random) -> None:
-        send: Send | None = None
-        waiting: tuple[bytes, int] | None = None
+        export: Export | None = None
+        again: tuple[bytes, int, bytes] | None = None
         while not stop.is_set():
-            trace_id, items = waiting or (os.urandom(16), int(rng.paretovariate(1.0) * 8) % self.largest + 1)
-            waiting = None
-            body = body_of(self.signal, trace_id, items)
+            trace_id, items, body = again or self._new_request(rng)
+            again = (trace_id, items, body)
             try:
-                send = send or self.connect()
+                export = export or self.connect()
             except (OSError, grpc.FutureTimeoutError):
                 stop.wait(0.05)
                 continue
             try:
-                acknowledged = send(body)
+                acknowledged = export(body)
             except (OSError, http.client.HTTPException):
                 acknowledged = False
             self.sent.append(Sent(self.signal, trace_id, items, Fate.ACKNOWLEDGED if acknowledged else Fate.UNKNOWN))
+            if acknowledged or not self.resend:
+                again = None
             if not acknowledged:
-                send = None
-                waiting = (trace_id, items) if self.resend else None
-                stop.wait(0.02)
+                export.close()
+                export = None
+            stop.wait(self.pause_seconds)
+        if export is not None:
+            export.close()
+
+    def _new_request(self, rng: random.Random) -> tuple[bytes, int, bytes]:
+        trace_id, items = os.urandom(16), rng.randint(*self.sizes)
+        return trace_id, items, body_of(self.signal, trace_id, items)
 
 
 class Exporters:
@@ -158,17 +186,21 @@ class Exporters:
         return [sent for client in self._clients for sent in client.sent]
 
 
-def exporters(server: ServerProcess, resend: bool = False) -> Exporters:
+def trace_exporters(server: ServerProcess, resend: bool = False) -> list[Exporter]:
     grpc_at, http_at = server.endpoints.otlp_grpc, server.endpoints.otlp_http
-    return Exporters(
-        [
-            Exporter(lambda: grpc_send(grpc_at, "traces"), "traces", resend),
-            Exporter(lambda: grpc_send(grpc_at, "traces"), "traces", resend, largest=4000),
-            Exporter(lambda: http_send(http_at, "traces"), "traces", resend),
-            Exporter(lambda: grpc_send(grpc_at, "logs"), "logs", resend),
-            Exporter(lambda: http_send(http_at, "logs"), "logs", resend),
-        ]
-    )
+    return [
+        Exporter(lambda: GrpcExport(grpc_at, "traces"), "traces", resend),
+        Exporter(lambda: GrpcExport(grpc_at, "traces"), "traces", resend, sizes=(1000, 4000)),
+        Exporter(lambda: HttpExport(http_at, "traces"), "traces", resend),
+    ]
+
+
+def log_exporters(server: ServerProcess) -> list[Exporter]:
+    grpc_at, http_at = server.endpoints.otlp_grpc, server.endpoints.otlp_http
+    return [
+        Exporter(lambda: GrpcExport(grpc_at, "logs"), "logs"),
+        Exporter(lambda: HttpExport(http_at, "logs"), "logs"),
+    ]
 
 
 def stored_span_ids(api: Api, sent: Sent) -> list[str]:
@@ -200,7 +232,7 @@ def settle(api: Api, patience_seconds: float = 60.0) -> dict[str, dict[str, obje
 
 def balanced_ledger(api: Api) -> dict[str, dict[str, object]]:
     """Return the ledger's signals after checking that each balances."""
-    signals: dict[str, dict[str, object]] = api.json("/api/v1/ledger")["signals"]
+    signals: dict[str, dict[str, object]] = api.json("/api/v1/ledger")
     for name, signal in signals.items():
         rejected = sum(signal["rejected"].values())
         assert signal["received"] == signal["stored"] + rejected + signal["pending"], (name, signal)
