@@ -188,10 +188,10 @@ def _kept_ancestor(number: int, candidates: list[Activation], dropped: set[int])
 
 
 def _pass_aliases(candidates: list[Activation], dropped: set[int], kept: Iterable[Activation]) -> None:
-    """A wrapper around exactly one activation is another name for it (a graph node around its agent)."""
+    """A graph node around exactly one activation is another name for it; an agent around one is not."""
     alive = {activation.number for activation in kept}
     for activation in candidates:
-        if activation.number in dropped and activation.is_wrapper:
+        if activation.number in dropped and activation.is_wrapper and activation.strength == Strength.NODE:
             inside = [number for number in activation.inner if number in alive]
             if len(inside) == 1:
                 candidates[inside[0]].aliases.add(normal(activation.name))
