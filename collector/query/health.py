@@ -51,7 +51,8 @@ def health_router(deps: QueryDependencies) -> APIRouter:
         shutdown under way.
         """
         state, store_error = deps.state(), await ping.error()
-        reasons = _not_ready(state, store_error)
+        stopping = state.draining or deps.stopping.is_set()
+        reasons = reasons_not_ready(state, store_error, stopping=stopping)
         content = {
             "status": "not ready" if reasons else "ready",
             "reasons": reasons,
@@ -59,7 +60,7 @@ def health_router(deps: QueryDependencies) -> APIRouter:
                 "journal": state.journal_error or "ok",
                 "journal_used": round(state.journal_bytes / max(state.journal_cap_bytes, 1), 4),
                 "storage": store_error or "ok",
-                "draining": state.draining or deps.stopping.is_set(),
+                "draining": stopping,
             },
         }
         return json_answer(content, 503 if reasons else 200)
@@ -67,16 +68,6 @@ def health_router(deps: QueryDependencies) -> APIRouter:
     for paths, answer, summary in ((LIVE_PATHS, live, "Liveness"), (READY_PATHS, ready, "Readiness")):
         for path in paths:
             router.add_api_route(path, answer, summary=summary, include_in_schema=path == paths[0])
-
-    def _not_ready(state: ServiceState, store_error: str) -> list[str]:
-        reasons = ["the service is starting"] if state.starting else []
-        if state.draining or deps.stopping.is_set():
-            reasons.append("the service is shutting down")
-        if state.journal_error:
-            reasons.append(f"the journal cannot be written: {state.journal_error}")
-        if store_error and state.journal_bytes >= state.journal_cap_bytes:
-            reasons.append(f"the journal is full and the store does not answer: {store_error}")
-        return reasons
 
     @router.get(
         "/metrics", summary="Metrics", responses=example("Prometheus text.", "baton_draining 0.0\n", "text/plain")
@@ -100,6 +91,18 @@ def health_router(deps: QueryDependencies) -> APIRouter:
         return json_answer({signal: _balanced(totals) for signal, totals in deps.ledger.snapshot().items()})
 
     return router
+
+
+def reasons_not_ready(state: ServiceState, store_error: str, *, stopping: bool) -> list[str]:
+    """Return why requests cannot be taken now; a store that does not answer is one only when the journal is full."""
+    reasons = ["the service is starting"] if state.starting else []
+    if stopping:
+        reasons.append("the service is shutting down")
+    if state.journal_error:
+        reasons.append(f"the journal cannot be written: {state.journal_error}")
+    if store_error and state.journal_bytes >= state.journal_cap_bytes:
+        reasons.append(f"the journal is full and the store does not answer: {store_error}")
+    return reasons
 
 
 def _balanced(totals: dict[str, Any]) -> dict[str, Any]:

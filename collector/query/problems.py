@@ -73,6 +73,8 @@ class Problem(Exception):
         headers = {} if self.retry_after is None else {"Retry-After": str(math.ceil(self.retry_after))}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
+        if self.status == 405:
+            headers["Allow"] = str(self.members["allow"])
         return Response(orjson.dumps(self.document()), self.status, headers, MEDIA_TYPE)
 
 
@@ -101,7 +103,8 @@ def as_problem(error: Exception) -> Problem:
             first = error.errors()[0]
             problem = Problem("bad-parameter", str(first["msg"]), parameter=str(first["loc"][-1]))
         case HTTPException(status_code=405):
-            problem = Problem("method-not-allowed", "use GET")
+            allowed = (error.headers or {}).get("Allow", "GET")
+            problem = Problem("method-not-allowed", f"use {allowed}", allow=allowed)
         case HTTPException(status_code=413):
             problem = Problem("too-large", "the body is over the limit")
         case HTTPException(status_code=404):

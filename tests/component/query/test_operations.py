@@ -117,6 +117,7 @@ def test_what_is_not_there(http: httpx.Client, path: str, status: int, kind: str
 def test_other_methods_are_refused(http: httpx.Client) -> None:
     answer = http.post("/api/v1/traces")
     assert (answer.status_code, answer.json()["type"]) == (405, "urn:baton:problem:method-not-allowed")
+    assert answer.headers["allow"] == "GET"
 
 
 def test_security_headers(http: httpx.Client) -> None:
