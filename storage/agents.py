@@ -113,13 +113,22 @@ class ConversationQuery:
     after: ConversationCursor | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AgenticItems:
+    """Traces with agentic spans or log records, and agentic log records without a trace, with their batch times."""
+
+    traces: list[tuple[bytes, int]]  # trace id, batch
+    records: list[tuple[str, int, int]]  # service name, event time, batch
+    next_batch: int | None  # None: there is no more
+
+
 class AgentStore(Protocol):
     """Agent rows. The errors are those of `storage.api`; all methods may be called from any thread."""
 
-    def agentic_since(self, batch_time_unix_nano: int) -> tuple[list[bytes], list[tuple[str, int]]]:
-        """Return what was stored in batches at or after the time and may hold transfers.
+    def agentic_since(self, batch_time_unix_nano: int, limit: int) -> AgenticItems:
+        """Return what may hold transfers of the batches at or after the time, oldest batch first.
 
-        First the trace ids of agentic spans and log records, then (service, event time) of agentic records without one.
+        At most `limit` traces and as many records, but never a part of a batch; `next_batch` says where to go on.
         """
         ...
 

@@ -159,8 +159,8 @@ AGENT_RUNS = pa.schema(
     ]
 )
 
-# One row per agent transfer, as `GET /api/v1/transfers` answers it. `group_key` names what the row was computed from and
-# is replaced with: the trace (32 hex digits), or `logs:<service>:<minute>` for log records outside any trace.
+# One row per agent transfer, as `GET /api/v1/transfers` answers it. `group_key` names what the row was computed from
+# and is replaced with: the trace (32 hex digits), or `logs:<service>:<minute>` for log records outside any trace.
 TRANSFERS = pa.schema(
     [
         pa.field("id", TEXT),

@@ -23,8 +23,8 @@ class AgentRows:
     def replace(self, group_keys: Sequence[str], transfers: pa.Table, runs: pa.Table) -> None:
         """See `AgentStore.replace_agent_rows`. One caller at a time."""
         if group_keys:
-            self._replace("transfers", TRANSFERS, group_keys, transfers)
             self._replace("agent_runs", AGENT_RUNS, group_keys, runs)
+            self._replace("transfers", TRANSFERS, group_keys, transfers)
 
     def _replace(self, table: str, schema: pa.Schema, group_keys: Sequence[str], rows: pa.Table) -> None:
         """Insert what changed, and a deletion for what is gone; nothing when all is as before."""
@@ -56,9 +56,7 @@ class AgentRows:
             where.append(f"(trace_id = {trace_id} OR target_trace_id = {trace_id})")
         if query.trace_ids is not None:
             where.append(f"trace_id IN ({id_list(list(query.trace_ids))})" if query.trace_ids else "0")
-        for column in ("conversation_id", "from_agent", "to_agent", "kind", "signal"):
-            if (value := getattr(query, column)) is not None:
-                where.append(f"{column} = {bindings.text(value)}")
+        where += _equals(query, ("conversation_id", "from_agent", "to_agent", "kind", "signal"), bindings)
         if query.after is not None:
             edge = bindings.unsigned(query.after.time_unix_nano), bindings.text(query.after.id)
             where.append(f"(time_unix_nano, id) < ({edge[0]}, {edge[1]})")
@@ -73,9 +71,7 @@ class AgentRows:
             where.append(time_sql("start_time_unix_nano", query.time, bindings))
         if query.trace_id is not None:
             where.append(f"trace_id = {bindings.text(query.trace_id)}")
-        for column in ("conversation_id", "agent_name"):
-            if (value := getattr(query, column)) is not None:
-                where.append(f"{column} = {bindings.text(value)}")
+        where += _equals(query, ("conversation_id", "agent_name"), bindings)
         order = f"ORDER BY start_time_unix_nano, id LIMIT {int(query.limit)}"
         return self._rows("agent_runs", AGENT_RUNS, " AND ".join(where), bindings, order)
 
@@ -155,3 +151,9 @@ class AgentRows:
 
 def _identity(row: dict[str, Any]) -> tuple[str, str]:
     return row["group_key"], row["id"]
+
+
+def _equals(query: TransferQuery | RunQuery, columns: Sequence[str], bindings: Bindings) -> list[str]:
+    """Return a condition for each of the columns that the query names a value for."""
+    given = ((column, getattr(query, column)) for column in columns)
+    return [f"{column} = {bindings.text(value)}" for column, value in given if value is not None]

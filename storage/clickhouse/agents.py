@@ -1,10 +1,11 @@
-"""What the transfer processor reads of agentic items: joins between traces, and log records that may tell of a transfer."""
+"""What the transfer processor reads of agentic items: joins between traces, and log records that may matter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
-from storage.agents import TRACE_JOINS
+from storage.agents import TRACE_JOINS, AgenticItems
 from storage.api import TimeRange
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, id_list, time_sql
@@ -20,28 +21,34 @@ class AgentItems:
     def __init__(self, engine: Engine, resources: ContextTable, scopes: ContextTable) -> None:
         self._engine, self._contexts = engine, (("resource", resources), ("scope", scopes))
 
-    def since(self, batch_time_unix_nano: int) -> tuple[list[bytes], list[tuple[str, int]]]:
+    def since(self, batch_time_unix_nano: int, limit: int) -> AgenticItems:
         """See `AgentStore.agentic_since`."""
         bindings = Bindings()
         recent = f"batch_time_unix_nano >= {bindings.unsigned(batch_time_unix_nano)}"
-        traces = self._ids(
+        last = f"ORDER BY batch LIMIT {int(limit)} WITH TIES"
+        traces = self._engine.query(
             f"""
-            SELECT DISTINCT trace_id FROM (
-                SELECT toString(s.trace_id) AS trace_id FROM agent_spans AS s WHERE {recent}
-                UNION ALL SELECT trace_id FROM agent_logs WHERE {recent} AND trace_id != '')
-            ORDER BY trace_id
-            """,
-            bindings,
-        )
-        records = self._engine.query(
-            f"""
-            SELECT service_name, event_time_unix_nano FROM agent_logs WHERE {recent} AND trace_id = ''
-            ORDER BY event_time_unix_nano
+            SELECT trace_id, min(batch_time_unix_nano) AS batch FROM (
+                SELECT toString(s.trace_id) AS trace_id, batch_time_unix_nano FROM agent_spans AS s WHERE {recent}
+                UNION ALL SELECT trace_id, batch_time_unix_nano FROM agent_logs WHERE {recent} AND trace_id != '')
+            GROUP BY trace_id {last}
             """,
             bindings.parameters,
         )
-        services = [name.decode() for name in records["service_name"].to_pylist()]
-        return traces, list(zip(services, records["event_time_unix_nano"].to_pylist(), strict=True))
+        records = self._engine.query(
+            f"""
+            SELECT service_name, event_time_unix_nano, batch_time_unix_nano AS batch FROM agent_logs
+            WHERE {recent} AND trace_id = '' {last}
+            """,
+            bindings.parameters,
+        )
+        full = [rows["batch"][len(rows) - 1].as_py() for rows in (traces, records) if len(rows) >= limit]
+        edge = min(full, default=None)
+        return AgenticItems(
+            [(trace, batch) for trace, batch in _tuples(traces) if edge is None or batch <= edge],
+            [(name.decode(), time, batch) for name, time, batch in _tuples(records) if edge is None or batch <= edge],
+            None if edge is None else edge + 1,
+        )
 
     def joins(self, trace_ids: Sequence[bytes]) -> pa.Table:
         """See `AgentStore.trace_joins`."""
@@ -115,3 +122,7 @@ class AgentItems:
     def _ids(self, sql: str, bindings: Bindings) -> list[bytes]:
         ids: list[bytes] = self._engine.query(sql, bindings.parameters)["trace_id"].to_pylist()
         return ids
+
+
+def _tuples(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in rows.columns), strict=True)

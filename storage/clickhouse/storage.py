@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
+from storage.agents import AgenticItems, AgentStorage, ConversationQuery, RunQuery, TransferQuery
 from storage.api import (
     Batch,
     Dependency,
@@ -121,9 +121,9 @@ class ClickHouseStorage:
         """See `LogReader.count_logs`."""
         return self._logs.count(query, step_ns)
 
-    def agentic_since(self, batch_time_unix_nano: int) -> tuple[list[bytes], list[tuple[str, int]]]:
+    def agentic_since(self, batch_time_unix_nano: int, limit: int) -> AgenticItems:
         """See `AgentStore.agentic_since`."""
-        return self._agent_items.since(batch_time_unix_nano)
+        return self._agent_items.since(batch_time_unix_nano, limit)
 
     def trace_joins(self, trace_ids: Sequence[bytes]) -> pa.Table:
         """See `AgentStore.trace_joins`."""

@@ -21,6 +21,14 @@ class Pending(Generic[Key]):
         self._mutex = threading.Lock()
         self._overflowed_at: int | None = None
 
+    def restore(self, keys: Iterable[tuple[Key, int]]) -> None:
+        """Add keys that storage remembered, with their batch times; quiet already. May go over the capacity."""
+        with self._mutex:
+            for key, batch in keys:
+                if key not in self._seen:
+                    self._seen[key] = (0.0, batch)
+                    self._seen.move_to_end(key, last=False)
+
     def touch(self, keys: Iterable[Key], batch_time_unix_nano: int) -> None:
         """Note that something was stored for the keys; their quiet time starts again."""
         now = time.monotonic()
@@ -46,12 +54,15 @@ class Pending(Generic[Key]):
         return taken
 
     def take_overflow(self) -> int | None:
-        """Return the batch time to ask storage again from, once there is room; None when nothing was left out."""
+        """Return the batch time to ask storage again from; None when nothing was left out."""
         with self._mutex:
-            if self._overflowed_at is None or len(self._seen) > self._capacity // 2:
-                return None
             overflowed, self._overflowed_at = self._overflowed_at, None
             return overflowed
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether at least half of the capacity is free."""
+        return len(self._seen) <= self._capacity // 2
 
     def oldest_batch(self) -> int | None:
         """Return the earliest batch that still has something pending; None when there is nothing."""

@@ -71,8 +71,8 @@ class TransferStage:
 
     @property
     def pending(self) -> int:
-        """Traces and minutes that wait to be looked at."""
-        return len(self._traces) + len(self._minutes)
+        """Traces and minutes that wait to be looked at; never 0 while storage has more."""
+        return len(self._traces) + len(self._minutes) + (self._resume_from is not None)
 
     def extract(self, spans: pa.Table, logs: pa.Table, batch_time_unix_nano: int) -> tuple[pa.Table, pa.Table]:
         """Return the AGENT_SPANS and AGENT_LOGS rows of a batch."""
@@ -108,7 +108,8 @@ class TransferStage:
                     worked = self._round()
             except (StorageUnavailable, StorageRejected, BrokenProcessPool, OSError) as error:
                 _log.warning("transfers_round_failed", error=type(error).__name__, detail=str(error)[:300])
-                self._resume_from = self._working_from if self._resume_from is None else self._resume_from
+                marks = [mark for mark in (self._working_from, self._resume_from) if mark is not None]
+                self._resume_from = min(marks, default=None)
                 self._stop.wait(self._settings.retry_seconds)
                 continue
             if not worked:
@@ -130,16 +131,15 @@ class TransferStage:
 
     def _resume(self) -> None:
         """Ask storage for what was not looked at: after a start, an overflow or a failed round."""
-        overflows = [self._traces.take_overflow(), self._minutes.take_overflow(), self._resume_from]
-        since = [batch for batch in overflows if batch is not None]
-        if not since:
+        marks = [self._traces.take_overflow(), self._minutes.take_overflow(), self._resume_from]
+        self._resume_from = min((mark for mark in marks if mark is not None), default=None)
+        if self._resume_from is None or not (self._traces.has_room and self._minutes.has_room):
             return
-        self._resume_from = min(since)
-        traces, records = self._store.agentic_since(self._resume_from)
-        minutes = {minute for service, event_time in records for minute in _minutes_touched(service, event_time)}
-        self._traces.touch(traces, self._resume_from)
-        self._minutes.touch(sorted(minutes), self._resume_from)
-        self._resume_from = None
+        found = self._store.agentic_since(self._resume_from, max(self._settings.max_pending // 2, 1))
+        self._traces.restore(found.traces)
+        for service, event_time, batch in found.records:
+            self._minutes.restore((minute, batch) for minute in sorted(_minutes_touched(service, event_time)))
+        self._resume_from = found.next_batch
 
     def _save(self) -> None:
         """Remember up to which batch everything was looked at."""

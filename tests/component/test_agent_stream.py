@@ -1,0 +1,243 @@
+"""Agent transfers through the running pipeline: marks, groups, late spans, restarts, purge."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from collector.journal.checkpoint import Checkpoint
+from collector.processors.agent_stream.evaluate import Evaluator
+from collector.processors.agent_stream.stage import EVALUATED_UNTIL, TransferSettings, TransferStage
+from collector.processors.agent_stream.worker import RuleWorker
+from collector.processors.agent_transfers.options import make_options
+from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
+from storage.api import Batch, Signal, TimeRange
+from storage.schemas import LOGS, SPANS
+from tests.stored import table
+
+ALL_TIME = TimeRange(0, 2**64 - 1)
+START = 1_800_000_000 * 10**9
+SECOND = 10**9
+
+
+class Stream:
+    """The processor over a real engine; batches are written as the store stage writes them."""
+
+    def __init__(self, engine: AgentStorage, folder: Path, worker: RuleWorker) -> None:
+        self.engine, self._folder, self._worker = engine, folder, worker
+        self.batches = 0
+        self.open()
+
+    def open(self, max_pending: int = 10_000) -> None:
+        settings = TransferSettings(
+            quiet_seconds=0.05, max_pending=max_pending, idle_poll_seconds=0.01, save_seconds=0.0
+        )
+        evaluator = Evaluator(self.engine, self._worker)
+        self.stage = TransferStage(settings, self.engine, evaluator, Checkpoint(self._folder / "transfers.json"))
+
+    def write(self, spans: pa.Table | None = None, logs: pa.Table | None = None, told: bool = True) -> None:
+        self.batches += 1
+        spans = SPANS.empty_table() if spans is None else spans
+        logs = LOGS.empty_table() if logs is None else logs
+        batch_time = START + self.batches
+        agent_spans, agent_logs = self.stage.extract(spans, logs, batch_time)
+        self.engine.write(Batch(f"{id(self)}-{self.batches}", spans, logs, agent_spans, agent_logs, batch_time))
+        if told:
+            self.stage.stored(agent_spans, agent_logs, batch_time)
+
+    def transfers(self, count: int, **query: object) -> list[tuple[str, str, str, bool]]:
+        deadline = time.monotonic() + 20
+        while True:
+            rows = self.engine.find_transfers(TransferQuery(**query)).to_pylist()  # type: ignore[arg-type]
+            if len(rows) == count and not self.stage.pending:
+                break
+            assert time.monotonic() < deadline, rows
+            time.sleep(0.02)
+        return sorted((row["from_agent"], row["to_agent"], row["kind"], row["completed"]) for row in rows)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[RuleWorker]:
+    instance = RuleWorker(make_options())
+    yield instance
+    instance.close()
+
+
+@pytest.fixture
+def stream(engine: AgentStorage, tmp_path: Path, worker: RuleWorker) -> Iterator[Stream]:
+    engine.purge()
+    instance = Stream(engine, tmp_path, worker)
+    instance.stage.start()
+    yield instance
+    instance.stage.close()
+
+
+def spans(*rows: tuple[int, int, int, str, float, float, dict[str, str | int]]) -> pa.Table:
+    """Rows are (trace, span, parent, name, start s, end s, attributes)."""
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "desk"
+    scope = group.scope_spans.add()
+    for trace, number, parent, name, start, end, attributes in rows:
+        span = scope.spans.add(
+            trace_id=trace.to_bytes(16),
+            span_id=number.to_bytes(8),
+            parent_span_id=parent.to_bytes(8) if parent else b"",
+            name=name,
+            start_time_unix_nano=START + int(start * SECOND),
+            end_time_unix_nano=START + int(end * SECOND),
+        )
+        for key, value in attributes.items():
+            entry = span.attributes.add(key=key).value
+            if isinstance(value, int):
+                entry.int_value = value
+            else:
+                entry.string_value = value
+    return table(Signal.TRACES, request, received_unix_nano=START)
+
+
+def agent(name: str, conversation: str = "") -> dict[str, str | int]:
+    fields: dict[str, str | int] = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name}
+    return {**fields, "gen_ai.conversation.id": conversation} if conversation else fields
+
+
+def tool(name: str, arguments: str = "") -> dict[str, str | int]:
+    fields: dict[str, str | int] = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
+    return {**fields, "gen_ai.tool.call.arguments": arguments} if arguments else fields
+
+
+def call(tokens_in: int, tokens_out: int) -> dict[str, str | int]:
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "m-1",
+        "gen_ai.provider.name": "acme",
+        "gen_ai.usage.input_tokens": tokens_in,
+        "gen_ai.usage.output_tokens": tokens_out,
+    }
+
+
+TRIAGE = (1, 1, 0, "invoke_agent triage", 0.0, 1.0, agent("triage"))
+TRIAGE_CALL = (1, 2, 1, "chat m-1", 0.1, 0.4, call(100, 10))
+TO_BILLING = tool("transfer_to_agent", '{"agent_name": "billing", "reason": "a refund"}')
+HANDOFF = (1, 3, 1, "execute_tool transfer_to_agent", 0.5, 0.6, TO_BILLING)
+BILLING = (1, 4, 0, "invoke_agent billing", 1.1, 2.0, agent("billing"))
+BILLING_CALL = (1, 5, 4, "chat m-1", 1.2, 1.9, call(200, 20))
+
+
+def test_a_handoff_becomes_a_row_and_the_runs_know_what_they_spent(stream: Stream) -> None:
+    stream.write(spans(TRIAGE, TRIAGE_CALL, HANDOFF, BILLING, BILLING_CALL))
+    assert stream.transfers(1) == [("triage", "billing", "handoff", True)]
+    runs = stream.engine.find_runs(RunQuery(trace_id=(1).to_bytes(16))).to_pylist()
+    spent = [(run["agent_name"], run["model_calls"], run["input_tokens"], run["output_tokens"]) for run in runs]
+    assert spent == [("triage", 1, 100, 10), ("billing", 1, 200, 20)]
+    figures = {row["agent_name"]: row for row in stream.engine.agent_figures(ALL_TIME).to_pylist()}
+    assert figures["billing"]["models"] == ["m-1"]
+    assert figures["billing"]["runs"] == 1
+
+
+def test_late_spans_replace_the_verdict(stream: Stream) -> None:
+    stream.write(spans(TRIAGE, TRIAGE_CALL, HANDOFF))
+    assert stream.transfers(1) == [("triage", "billing", "handoff", False)]  # asked for, never ran
+    stream.write(spans(BILLING_CALL))
+    stream.write(spans(BILLING))
+    deadline = time.monotonic() + 20
+    while stream.transfers(1) != [("triage", "billing", "handoff", True)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_batching_order_and_repeats_do_not_matter(stream: Stream) -> None:
+    for row in (BILLING_CALL, HANDOFF, BILLING, TRIAGE_CALL, TRIAGE, HANDOFF, BILLING):
+        stream.write(spans(row))
+    assert stream.transfers(1) == [("triage", "billing", "handoff", True)]
+    runs = stream.engine.find_runs(RunQuery()).to_pylist()
+    assert sorted((run["agent_name"], run["input_tokens"]) for run in runs) == [("billing", 200), ("triage", 100)]
+
+
+def test_what_was_stored_but_not_looked_at_is_found_after_a_restart(stream: Stream) -> None:
+    stream.write(spans((9, 1, 0, "invoke_agent alone", 0.0, 1.0, agent("alone"))))
+    assert stream.transfers(0) == []
+    stream.stage.close()
+    stream.write(spans(TRIAGE, TRIAGE_CALL, HANDOFF, BILLING, BILLING_CALL), told=False)  # killed right after the write
+    stream.open()
+    stream.stage.start()
+    assert stream.transfers(1) == [("triage", "billing", "handoff", True)]
+
+
+def test_nothing_is_missed_when_more_is_pending_than_fits(stream: Stream) -> None:
+    stream.stage.close()
+    stream.open(max_pending=2)
+    for trace in range(1, 9):
+        stream.write(spans(*[(trace, *row[1:]) for row in (TRIAGE, TRIAGE_CALL, HANDOFF, BILLING, BILLING_CALL)]))
+    stream.stage.start()
+    assert stream.transfers(8) == [("triage", "billing", "handoff", True)] * 8
+
+
+def test_the_saved_state_never_passes_what_is_pending(stream: Stream, tmp_path: Path) -> None:
+    stream.stage.close()
+    stream.write(spans(TRIAGE, HANDOFF))
+    stream.stage.close()
+    assert Checkpoint(tmp_path / "transfers.json").load()[EVALUATED_UNTIL] <= START + stream.batches
+    stream.open()
+    stream.stage.start()
+    assert stream.transfers(1) == [("triage", "billing", "handoff", False)]
+
+
+def test_log_lines_with_and_without_a_trace(stream: Stream) -> None:
+    request = ExportLogsServiceRequest()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    for number, (text, trace) in enumerate(
+        [
+            ("[Agent Transfer] agent-1 → agent-2", b""),
+            ("Agent 3 delegates to agent 4", (77).to_bytes(16)),
+            ("money transfer to agent pending", b""),
+        ]
+    ):
+        record = records.add(time_unix_nano=START + number * 5 * SECOND, trace_id=trace)
+        record.body.string_value = text
+    stream.write(logs=table(Signal.LOGS, request, received_unix_nano=START))
+    found = stream.transfers(2)
+    assert [row[:2] for row in found] == [("3", "4"), ("agent-1", "agent-2")]
+    assert stream.transfers(1, trace_id=(77).to_bytes(16))[0][:2] == ("3", "4")
+    times = stream.engine.find_transfers(TransferQuery(from_agent="agent-1"))["time_unix_nano"].to_pylist()
+    assert times == [START]
+
+
+def test_conversations_and_filters(stream: Stream) -> None:
+    one, two = "conv-1f3a9c55-0001", "conv-1f3a9c55-0002"
+    stream.write(
+        spans(
+            (1, 1, 0, "invoke_agent triage", 0.0, 1.0, agent("triage", one)),
+            (1, 2, 1, "execute_tool transfer_to_billing", 0.5, 0.6, tool("transfer_to_billing")),
+            (2, 1, 0, "invoke_agent billing", 1.5, 2.0, agent("billing", one)),
+            (3, 1, 0, "invoke_agent triage", 500.0, 501.0, agent("triage", two)),
+        )
+    )
+    found = stream.transfers(1, conversation_id=one)
+    assert found[0][:2] == ("triage", "billing")
+    assert stream.transfers(0, conversation_id=two) == []
+    listed = stream.engine.conversations(ConversationQuery(ALL_TIME)).to_pylist()
+    assert [(row["conversation_id"], row["traces"], row["agents"]) for row in listed] == [
+        (two, 1, ["triage"]),
+        (one, 2, ["billing", "triage"]),
+    ]
+    assert stream.engine.traces_of_conversation(one, 10) == [(1).to_bytes(16), (2).to_bytes(16)]
+
+
+def test_a_purge_leaves_no_rows_behind(stream: Stream) -> None:
+    stream.write(spans(TRIAGE, TRIAGE_CALL, HANDOFF, BILLING, BILLING_CALL))
+    with stream.stage.emptied():
+        stream.engine.purge()
+    time.sleep(0.3)
+    assert stream.transfers(0) == []
+    assert stream.engine.find_runs(RunQuery()).num_rows == 0
+
+
+def test_plain_spans_make_no_agent_rows(stream: Stream) -> None:
+    rows = [(5, n, 0, f"GET /items/{n}", 0.0, 1.0, {"http.request.method": "GET", "n": n}) for n in range(1, 50)]
+    agent_spans, agent_logs = stream.stage.extract(spans(*rows), LOGS.empty_table(), 1)
+    assert (agent_spans.num_rows, agent_logs.num_rows) == (0, 0)
