@@ -5,6 +5,7 @@ Source: jaeger `internal/uimodel/converter/v1/json/from_domain.go`, collector-co
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import orjson
@@ -16,7 +17,7 @@ from storage.attributes import ABSENT, ARRAY, BOOL, BYTES, DOUBLE, EMPTY, INT, K
 Tag: TypeAlias = "dict[str, Any]"
 
 _LARGEST_EXACT = 2**53 - 1  # what a JavaScript number holds
-_LARGEST_INTEGRAL = 1e15
+_LARGEST_INTEGRAL = 9e18  # of doubles that are written without a point in nested values: 64-bit integers
 
 
 def tags(attributes: Sequence[Attribute]) -> list[Tag]:
@@ -67,7 +68,9 @@ def _plain(value: Value) -> Any:
     if isinstance(value, bytes):
         return b64encode(value).decode()
     if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < _LARGEST_INTEGRAL else double_json(value)
+        # By way of the shortest decimal, because a large double's own digits are longer than what Go writes.
+        whole = value.is_integer() and abs(value) < _LARGEST_INTEGRAL
+        return int(Decimal(repr(value))) if whole else double_json(value)
     return value
 
 
