@@ -16,8 +16,10 @@ def banner(config: Config, listening: Listening) -> str:
     query = query_url(config, listening)
     if query:
         rows.append(("Query API", f"{query}/docs"))
+    if listening.jaeger_grpc:
+        rows.append(("Jaeger gRPC", str(listening.jaeger_grpc)))
     rows.append(("Data", str(store_directory(config).resolve())))
-    lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<11}{value}" for name, value in rows)]
+    lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<13}{value}" for name, value in rows)]
     lines += ["", *_exporting(listening), *_looking(query), "", f"  See a demo:           {_demo(listening, query)}"]
     lines += ["  Stop:                 Ctrl-C"]
     return "\n".join(lines)

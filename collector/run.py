@@ -8,6 +8,7 @@ from collector.banner import banner
 from collector.config.model import Config
 from collector.journal.journal import JournalLocked
 from collector.logging import configure_logging
+from collector.query.ui_index import UiError
 from collector.receivers.errors import ListenError
 from collector.service import Service
 from collector.signals import StopSignal
@@ -25,7 +26,7 @@ def run(config: Config) -> int:
         listening = service.start()
     except KeyboardInterrupt:
         return 130
-    except (ListenError, JournalLocked, StorageUnavailable, StorageRejected, OSError, ValueError) as error:
+    except (ListenError, UiError, JournalLocked, StorageUnavailable, StorageRejected, OSError, ValueError) as error:
         sys.stderr.write(f"Baton cannot start: {error}\n")
         return 1
     stop = StopSignal()

@@ -6,11 +6,13 @@ from pydantic import SecretStr
 
 from collector.config.access import Auth
 from collector.config.exporters import Storage
+from collector.config.extensions import JaegerGrpc
 from collector.config.model import Config, component_type
 from collector.config.receivers import Cors, OtlpGrpc, OtlpHttp, OtlpReceiver, Tls
 from collector.config.values import Section
 from collector.pipeline.batching import BatchLimits
 from collector.pipeline.ingest import IngestSettings
+from collector.query.jaeger_grpc.server import JaegerGrpcSettings
 from collector.receivers.auth import ApiKeys, Authenticator
 from collector.receivers.errors import Unauthenticated
 from collector.receivers.settings import CorsSettings, GrpcSettings, HttpSettings, TlsSettings
@@ -44,6 +46,12 @@ def extension(config: Config, kind: str) -> Section | None:
     """Return the extension of a type that runs, if one does."""
     names = (name for name in config.service.extensions if component_type(name) == kind)
     return next((config.extensions[name] for name in names), None)
+
+
+def processor(config: Config, kind: str) -> Section | None:
+    """Return the processor of a type that a pipeline names, if one does."""
+    names = {name for pipeline in config.service.pipelines.values() for name in pipeline.processors}
+    return next((config.processors[name] for name in sorted(names) if component_type(name) == kind), None)
 
 
 def embedded(storage: Storage) -> EmbeddedSettings:
@@ -114,6 +122,16 @@ def http(written: OtlpHttp) -> HttpSettings:
         metrics_path=written.metrics_url_path,
         cors=cors(written.cors),
         tls=tls(written.tls),
+    )
+
+
+def jaeger_grpc(written: JaegerGrpc) -> JaegerGrpcSettings:
+    """Return the settings of the Jaeger gRPC server."""
+    return JaegerGrpcSettings(
+        host=written.endpoint.host,
+        port=written.endpoint.port,
+        max_request_bytes=written.max_recv_msg_size_mib << 20,
+        max_clock_skew_ns=int(written.max_clock_skew_adjust.total_seconds() * 1e9),
     )
 
 

@@ -6,7 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from collector.config.access import Auth
-from collector.config.values import Endpoint, Section, setting
+from collector.config.values import Duration, Endpoint, Section, setting
+
+SKEW = "Largest correction of clocks that disagree between hosts; 0s corrects none, as in Jaeger."
 
 
 def without_trailing_slash(path: str) -> str:
@@ -26,12 +28,18 @@ class Query(Section):
     )
     auth: Auth | None = Field(default=None, description="API keys; without it everybody who can connect may read.")
     ui_dir: Path | None = Field(default=None, description="A Jaeger UI build to serve at `/`.")
+    ui_config_file: Path | None = Field(default=None, description="A Jaeger UI configuration, `.json` or `.js`.")
+    max_clock_skew_adjust: Duration = setting("0s", description=SKEW)
 
 
 class JaegerGrpc(Section):
-    """gRPC: Jaeger's query services, Jaeger remote storage, health."""
+    """gRPC: Jaeger's query services, Jaeger remote storage (reads, and writes through OTLP), health."""
 
     endpoint: Endpoint = setting("localhost:16685", description="Where it listens, `host:port`.")
+    accept_writes: bool = Field(default=True, description="Take OTLP here too, as Jaeger's remote storage does.")
+    max_recv_msg_size_mib: int = Field(default=64, ge=1, le=1024, description="Largest request in MiB.")
+    auth: Auth | None = Field(default=None, description="API keys; without it everybody who can connect may read.")
+    max_clock_skew_adjust: Duration = setting("0s", description=SKEW)
 
 
 class Admin(Section):

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from socket import create_server
@@ -17,8 +19,13 @@ from collector.bench.server import ServerProcess
 from collector.demo.run import Sent, send
 
 BATON = [sys.executable, "-c", "from collector.cli import main; main()"]
-
-LISTENERS = ("receivers.otlp.protocols.grpc", "receivers.otlp.protocols.http", "extensions.query")
+NOW = time.time_ns()
+LISTENERS = (
+    "receivers.otlp.protocols.grpc",
+    "receivers.otlp.protocols.http",
+    "extensions.query",
+    "extensions.jaeger_grpc",
+)
 
 
 @pytest.fixture
@@ -155,3 +162,53 @@ def elsewhere() -> list[str]:
         "extensions.jaeger_grpc",
     )
     return [part for key in keys for part in ("--set", f"{key}.endpoint=127.0.0.1:0")]
+
+
+def test_the_demo_reaches_every_api(server: ServerProcess) -> None:
+    server.start()
+    sent = send(server.endpoints.otlp_grpc, conversations=1, seed=5)
+    wait_until_stored(server, sent)
+    trace_id = sent.told[0].trace_id
+
+    assert get(server, "/api/services")[1]["data"] == get(server, "/api/v1/services")[1]["services"]
+    assert get(server, f"/api/traces/{trace_id}")[1]["data"][0]["traceID"] == trace_id
+    assert get(server, f"/api/v3/traces/{trace_id}")[0] == 200
+    assert get(server, f"/api/v1/logs?trace_id={trace_id}")[0] == 200
+    wait_for(lambda: transfers_shown(server, trace_id) == sent.told[0].transfers)
+
+
+def transfers_shown(server: ServerProcess, trace_id: str) -> int:
+    """Count the agent transfers that the Jaeger UI would show as span logs."""
+    trace = get(server, f"/api/traces/{trace_id}")[1]["data"][0]
+    fields = [field for span in trace["spans"] for log in span["logs"] for field in log["fields"]]
+    return sum(field["key"] == "event" and field["value"] == "agent transfer" for field in fields)
+
+
+def test_purge_needs_permission(server: ServerProcess) -> None:
+    server.start()
+
+    status, problem = post(server, "/api/v1/admin/purge")
+
+    assert status == 403
+    assert "allow_purge" in problem["detail"]
+
+
+def test_purge_empties_the_store_and_keeps_what_comes_after(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, {"extensions": {"admin": {"allow_purge": True}}}) as server:
+        before = send(server.endpoints.otlp_grpc, conversations=1, seed=6, now=NOW)
+        assert post(server, "/api/v1/admin/purge") == (200, {"purged": True})
+        assert get(server, "/api/v1/services")[1]["services"] == []
+        after = send(server.endpoints.otlp_grpc, conversations=1, seed=6, now=NOW)
+
+        assert after.told == before.told
+        wait_for(lambda: get(server, f"/api/v1/traces/{after.told[0].trace_id}")[0] == 200)
+
+
+def post(server: ServerProcess, path: str) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(f"http://{server.endpoints.query}{path}", method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
