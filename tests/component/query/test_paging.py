@@ -1,0 +1,45 @@
+"""Pages neither skip nor repeat while telemetry arrives."""
+
+import httpx
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+
+from storage.api import Storage
+from tests.component.query.conftest import batch
+from tests.component.query.shop import BROWSE, CHECKOUT, ORPHANED, logs_message, record, resource, span
+
+
+def write(storage: Storage, name: str, *spans: Span) -> None:
+    scopes = [ScopeSpans(spans=spans)]
+    message = ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=resource("late"), scope_spans=scopes)])
+    storage.write(batch(name, message.SerializeToString(), b""))
+
+
+def test_traces_that_arrive_meanwhile_do_not_show(http: httpx.Client, storage: Storage) -> None:
+    first = http.get("/api/v1/traces?limit=1").json()
+    write(storage, "newer", span(b"n" * 16, 9, 0, "newer", 9000, 1), span(CHECKOUT, 9, 1, "more", 9500, 1))
+    parameters = {"limit": "1", "cursor": first["next_cursor"]}
+    second = http.get("/api/v1/traces", params=parameters).json()
+    third = http.get("/api/v1/traces", params={**parameters, "cursor": second["next_cursor"]}).json()
+
+    rows = [page["traces"][0]["trace_id"] for page in (first, second, third)]
+    assert rows == [ORPHANED.hex(), BROWSE.hex(), CHECKOUT.hex()]
+
+
+def test_log_records_that_arrive_meanwhile_do_not_show(http: httpx.Client, storage: Storage) -> None:
+    first = http.get("/api/v1/logs?limit=2").json()
+    storage.write(
+        batch("newer logs", b"", logs_message({"late": [record(2000, 9, "same time"), record(9000, 9, "n")]}))
+    )
+    rest = http.get("/api/v1/logs", params={"limit": "10", "cursor": first["next_cursor"]}).json()
+
+    times = [row["time_unix_nano"] for row in first["logs"] + rest["logs"]]
+    assert times == sorted(times, reverse=True)
+    assert "n" not in [row["body"] for row in rest["logs"]]
+
+
+def test_a_cursor_of_another_query_is_refused(http: httpx.Client) -> None:
+    cursor = http.get("/api/v1/traces?limit=1").json()["next_cursor"]
+    for path in ("/api/v1/traces?service=shop", "/api/v1/logs?limit=1"):
+        answer = http.get(path, params={**httpx.URL(path).params, "cursor": cursor})
+        assert (answer.status_code, answer.json()["parameter"]) == (400, "cursor")
