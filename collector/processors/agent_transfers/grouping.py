@@ -38,13 +38,18 @@ AGENT_KEY_PREFIXES: Final = (
 
 AGENT_ATTRIBUTE_KEYS: Final = frozenset(
     {
-        "agent_name", "agent_id", "agentName", "from_agent", "to_agent", "source_agent", "target_agent", "sdk_span_type",
-        "session.id", "metadata", "mlflow.spanType", "ai.operationId", "sentry.op", "logfire.msg", "tool.name",
-        "tool_name", "tool.agent_role", "handoffs", "executor.id", "message.source_id", "message.target_id",
-        "agent", "agent_role",
+        "agent_name", "agent_id", "agentName", "agentId", "from_agent", "to_agent", "source_agent", "target_agent",
+        "agent_role", "sdk_span_type", "mlflow.spanType", "ai.operationId", "sentry.op", "logfire.msg", "tool.name",
+        "tool_name", "tool.agent_role", "handoffs", "message.source_id", "message.target_id",
     }
 )  # fmt: skip
-"""A span that has one of these keys is agentic. `metadata`, `session.id` and `logfire.msg` are wide on purpose."""
+"""A span that has one of these keys is agentic. `logfire.msg` is here because that SDK exports log lines as spans."""
+
+AGENT_KEY_PATTERN: Final = (
+    r"(?i)(?:^|[._])(?:from|to|source|target|sub|parent|next|caller)_?agents?(?:$|[._]|name$|id$)|"
+    r"(?:^|\.)agents?(?:$|[._]|name$|id$)|handoff|hand_off|delegation|lc_agent_name|langgraph_"
+)
+"""RE2 syntax, on attribute keys: finds the conventions nobody listed. `user_agent` keys do not match."""
 
 AGENT_NAME_PATTERN: Final = (
     r"(?i)(?:agent|handoff|hand-off|hand_off|transfer_to_|transferring to|delegat|swarm|\.kickoff$|_execute_core$|"
@@ -54,7 +59,7 @@ AGENT_NAME_PATTERN: Final = (
 
 AGENT_SCOPE_PATTERN: Final = (
     r"(?i)(?:agent|crewai|autogen|ag2|langchain|langgraph|llama_?index|openinference|traceloop|pydantic-ai|strands|"
-    r"gcp\.vertex|semantic_?kernel|haystack|smolagents|mastra|beeai|logfire|langfuse|langsmith|swarm)"
+    r"gcp\.vertex|semantic_?kernel|haystack|smolagents|mastra|beeai|langfuse|langsmith|swarm)"
 )
 """RE2 syntax, on scope names."""
 
@@ -64,6 +69,14 @@ TRANSFER_LOG_PATTERN: Final = (
 )
 """RE2 syntax. A log record whose body text (strings as they are, maps as JSON) does not match cannot be a transfer.
 Records that set `agent.from`/`agent.to`-like attributes say so in the body or in the event name as well."""
+
+
+def log_prefilter(patterns: Iterable[str] = ()) -> str:
+    """Return `TRANSFER_LOG_PATTERN` widened by configured line patterns (regular expressions as the user wrote them).
+
+    RE2 syntax as well: what RE2 lacks is refused when the patterns are compiled.
+    """
+    return "|".join((TRANSFER_LOG_PATTERN, *(f"(?:{pattern})" for pattern in patterns)))
 
 
 @dataclass(frozen=True, slots=True)

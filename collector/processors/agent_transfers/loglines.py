@@ -18,7 +18,7 @@ _LEVEL = re.compile(
     re.IGNORECASE,
 )
 _BRACKETED = re.compile(r"\[[\w.:/-]{1,60}\]")
-_LOGGER = re.compile(r"[A-Za-z_][\w./-]{0,80}(?=\s{0,4}(?:-|:|\||—)\s)|(?<=:)[A-Za-z_][\w.]{0,80}(?=:)")
+_LOGGER = re.compile(r"[A-Za-z_][\w./-]{0,80}(?= {0,4}(?:-|:|\||—)[ \[])")
 _SEPARATORS = " \t:-|,—"
 # Who speaks, not who logs: what follows is quoted text.
 _SPEAKERS = frozenset(

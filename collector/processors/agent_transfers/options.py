@@ -9,7 +9,7 @@ from dataclasses import dataclass
 MAX_LINE_CHARS = 1_000
 """Longer log lines are not transfers; the cap also bounds what a pattern can cost."""
 
-_WORD = r"[^\s\"'`()\[\]{}<>|,;=→:]{1,80}"
+_WORD = r"[^\s\"'`()\[\]{}<>|,;=→:-][^\s\"'`()\[\]{}<>|,;=→:]{0,79}"
 _NAME = rf"{_WORD}(?: {_WORD}){{0,4}}"
 _ARROW = r"(?:→|-->|->|=>|\\u2192)"
 

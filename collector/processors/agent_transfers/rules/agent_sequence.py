@@ -8,6 +8,7 @@ from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.blocks import Edge, find_edges
 from collector.processors.agent_transfers.claims import Claims
 from collector.processors.agent_transfers.group import Group
+from collector.processors.agent_transfers.identity import langgraph
 from collector.processors.agent_transfers.names import normal, same_agent
 from collector.processors.agent_transfers.rules.trigger import GRAPH_EDGE, RETURN, SEQUENCE, Trigger
 from collector.processors.agent_transfers.semantics import normal_operation
@@ -17,6 +18,7 @@ from collector.processors.agent_transfers.values import strings, text
 RULE = "agent_sequence"
 
 _MAX_RETURN_DEPTH = 32
+_GENERAL_RECORDERS = ("langsmith", "langfuse", "opentelemetry.sdk", "traceloop.tracer", "mlflow", "opik", "braintrust")
 
 
 def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
@@ -84,8 +86,13 @@ def _runs_agents(group: Group, container: int) -> bool:
 
 
 def _of_one_scope(group: Group, edge: Edge) -> bool:
-    """Tell whether the container is the work of an instrumentation that also recorded both runs."""
+    """Tell whether the container is the work of an instrumentation that also recorded both runs.
+
+    Some write application code and agents with one scope; there only nodes of one graph are known to follow each other.
+    """
     scope = group.forest.spans[edge.container].scope_name
+    if scope.lower().startswith(_GENERAL_RECORDERS):
+        return all(langgraph.node_of(group.forest.spans[run.top].attributes) for run in (edge.before, edge.after))
     return bool(scope) and _recorded_by(group, edge.before, scope) and _recorded_by(group, edge.after, scope)
 
 

@@ -187,7 +187,7 @@ def _from_match(
     group: Group, record: LogRecord, rule: str, kind: str, found: re.Match[str], ending: str
 ) -> LogTransfer | None:
     groups = found.groupdict()
-    source, target = text(groups.get("source")), text(groups.get("target"))
+    source, target = text(groups.get("source")).rstrip("-"), text(groups.get("target"))
     if not target or not _is_name(target) or (source and not _is_name(source)):
         return None
     source_id = first_text(record.attributes, _AGENT_ID_KEYS)
@@ -200,14 +200,11 @@ def _from_match(
 
 
 def _is_name(name: str) -> bool:
-    words = name.split()
-    return not any(word.lower() in _NOT_NAMES for word in words[1:]) and words[0].lower() not in {
-        "the",
-        "a",
-        "an",
-        "no",
-        "any",
-    }
+    """Refuse what reads on like a sentence."""
+    first, *others = name.lower().split()
+    if any(word in _NOT_NAMES for word in others):
+        return False
+    return first not in {"no", "any", "the"} and not (others and first in {"a", "an"})
 
 
 def _speaker(group: Group, record: LogRecord) -> str:
