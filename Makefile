@@ -39,6 +39,9 @@ lock: $(VENV)/dev.stamp ## pin the newest versions that pyproject.toml allows, w
 	$(LOCK) --upgrade pyproject.toml --group build -o requirements.lock
 	$(LOCK) --upgrade pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 
+proto: $(VENV)/dev.stamp ## generate the protobuf stubs from proto/
+	PYTHON=$(abspath $(BIN)/python) proto/generate
+
 docs: $(VENV)/dev.stamp ## write docs/configuration.md from the settings' models
 	$(BIN)/python -m collector.config.reference > docs/configuration.md
 
