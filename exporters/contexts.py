@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
 from typing import TypeVar
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from exporters.columns import RAW, Attribute
 from storage.attributes import ABSENT, from_any_value, to_any_value
+from storage.nested import is_too_deep
 
 _CACHED = 1024
 # A context over this size is parsed each time, so that the cache stays within some tens of megabytes at worst.
 _LARGEST_CACHED = 8 * 1024
 
 _Context = TypeVar("_Context", "ResourceContext", "ScopeContext")
+_Envelope = TypeVar("_Envelope", ResourceSpans, ScopeSpans)
 _Rendered = TypeVar("_Rendered")
 
 
@@ -108,19 +111,33 @@ def _shared(raws: Sequence[bytes], parse: Callable[[bytes], _Context]) -> list[_
 
 
 def _parse_resource(raw: bytes) -> ResourceContext:
-    envelope = ResourceSpans.FromString(raw)
+    envelope = _readable(ResourceSpans, raw)
     message = envelope.resource if envelope.HasField("resource") else None
     small = len(raw) <= _LARGEST_CACHED
     return ResourceContext(message, envelope.schema_url, _attributes(envelope.resource.attributes), small)
 
 
 def _parse_scope(raw: bytes) -> ScopeContext:
-    envelope = ScopeSpans.FromString(raw)
+    envelope = _readable(ScopeSpans, raw)
     scope = envelope.scope
     message = scope if envelope.HasField("scope") else None
     small = len(raw) <= _LARGEST_CACHED
     tags = _attributes(scope.attributes)
     return ScopeContext(message, envelope.schema_url, scope.name, scope.version, tags, small)
+
+
+def _readable(kind: type[_Envelope], raw: bytes) -> _Envelope:
+    """Parse a context; one that is nested too deep to be parsed counts as empty, so that its spans can be read."""
+    try:
+        envelope = kind.FromString(raw)
+    except DecodeError:
+        return kind()
+    if is_too_deep(envelope):
+        context = envelope.resource if isinstance(envelope, ResourceSpans) else envelope.scope
+        for pair in context.attributes:
+            if is_too_deep(pair.value):
+                pair.value.bytes_value = from_any_value(pair.value)[1]
+    return envelope
 
 
 _cached_resource = lru_cache(_CACHED)(_parse_resource)

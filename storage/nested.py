@@ -4,12 +4,17 @@ Senders may cut strings in the middle of a character; such a value was stored as
 refuses it. It is read once more with a view of the same messages in which every string is declared `bytes`.
 """
 
+from collections.abc import Iterator
+from typing import TypeVar
+
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, KeyValueList
+
+_M = TypeVar("_M", ArrayValue, KeyValueList)
 
 
 def _lenient_class(strict: type[Message]) -> type[Message]:
@@ -33,25 +38,45 @@ _LENIENT_ARRAY = _lenient_class(ArrayValue)
 _LENIENT_KVLIST = _lenient_class(KeyValueList)
 
 
-def parse_array(raw: bytes) -> ArrayValue | None:
-    """Return the array, strings repaired with U+FFFD, or None when the bytes are no ArrayValue.
+# Protobuf parsers give up at 100 messages inside one another; the rest is for what stands around a value.
+MAX_DEPTH = 85
 
-    None also when values are nested deeper than protobuf parsers allow (about 100 messages).
-    """
-    try:
-        return ArrayValue.FromString(raw)
-    except DecodeError:
-        repaired = _repaired(_LENIENT_ARRAY, raw)
-        return None if repaired is None else ArrayValue.FromString(repaired)
+
+def parse_array(raw: bytes) -> ArrayValue | None:
+    """Return the array, strings repaired with U+FFFD, or None when the bytes are no ArrayValue or nested too deep."""
+    return _parsed(ArrayValue, _LENIENT_ARRAY, raw)
 
 
 def parse_kvlist(raw: bytes) -> KeyValueList | None:
-    """Return the kvlist, strings repaired with U+FFFD, or None when the bytes are no KeyValueList (see above)."""
+    """Return the kvlist, strings repaired with U+FFFD, or None when the bytes are none or nested too deep."""
+    return _parsed(KeyValueList, _LENIENT_KVLIST, raw)
+
+
+def is_too_deep(message: Message) -> bool:
+    """Tell whether more than `MAX_DEPTH` messages stand inside one another: other parsers might refuse it."""
+    level: list[Message] = [message]
+    for _ in range(MAX_DEPTH):
+        level = [part for each in level for part in _parts(each)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            yield from value if field.is_repeated else (value,)
+
+
+def _parsed(strict: type[_M], lenient: type[Message], raw: bytes) -> _M | None:
     try:
-        return KeyValueList.FromString(raw)
+        message = strict.FromString(raw)
     except DecodeError:
-        repaired = _repaired(_LENIENT_KVLIST, raw)
-        return None if repaired is None else KeyValueList.FromString(repaired)
+        repaired = _repaired(lenient, raw)
+        if repaired is None:
+            return None
+        message = strict.FromString(repaired)
+    return None if is_too_deep(message) else message
 
 
 def _repaired(lenient: type[Message], raw: bytes) -> bytes | None:
@@ -65,8 +90,7 @@ def _repaired(lenient: type[Message], raw: bytes) -> bytes | None:
 
 def _repair(message: Message) -> None:
     for field, value in message.ListFields():
-        if field.message_type is not None:
-            for part in value if field.is_repeated else (value,):
-                _repair(part)
-        elif field.name in ("key", "string_value"):
+        if field.name in ("key", "string_value"):
             setattr(message, field.name, value.decode("utf-8", "replace").encode())
+    for part in _parts(message):
+        _repair(part)

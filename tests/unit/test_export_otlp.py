@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.internal.encoder import _VarintBytes  # type: ignore[attr-defined]
 from google.protobuf.message import Message
 from hypothesis import given
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
@@ -162,3 +163,36 @@ def test_text_that_is_not_utf8_inside_a_nested_value_is_repaired() -> None:
     decoded = stored.table(Signal.TRACES, sent.replace(b"caf?", b"caf\xc3"))
     value = traces_data(decoded).resource_spans[0].scope_spans[0].spans[0].attributes[0].value
     assert value.array_value.values[0].string_value == "caf\ufffd"
+
+
+@pytest.mark.parametrize("depth", [1, 20, 40, 45, 48, 49, 60, 500])
+@pytest.mark.parametrize("where", ["span", "resource", "scope"])
+def test_no_depth_makes_a_span_unreadable(where: str, depth: int) -> None:
+    """Up to 40 arrays inside one another come back; deeper ones never cost the span, nor the answer it is part of."""
+    raw = b""
+    for _ in range(depth):
+        value = field(5, raw)  # AnyValue.array_value
+        raw = field(1, value)  # ArrayValue.values
+    attribute = field(1, b"deep") + field(2, field(5, raw))
+    spans = field(2, span(1).SerializeToString() + (field(9, attribute) if where == "span" else b""))
+    scope = field(1, field(3, attribute)) if where == "scope" else b""
+    resource = field(1, field(1, attribute)) if where == "resource" else b""
+    body = field(1, resource + field(2, scope + spans))
+    decoded = stored.table(Signal.TRACES, body)
+    if decoded.num_rows == 0:  # a resource or scope that no parser reads is rejected at the door
+        assert where != "span"
+        assert depth > 45
+        return
+    back = traces_data(decoded)
+    assert json.loads(traces_json(decoded))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] == "span 1"
+    parsed = TracesData.FromString(back.SerializeToString())
+    assert parsed.resource_spans[0].scope_spans[0].spans[0].name == "span 1"
+    if depth <= 40:
+        assert back.SerializeToString(deterministic=True) == TracesData.FromString(body).SerializeToString(
+            deterministic=True
+        )
+
+
+def field(number: int, payload: bytes) -> bytes:
+    """Encode a length-delimited field."""
+    return bytes([number << 3 | 2]) + _VarintBytes(len(payload)) + payload
