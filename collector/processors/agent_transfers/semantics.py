@@ -155,31 +155,36 @@ def counted_model_calls(spans: Sequence[Span]) -> set[tuple[bytes, bytes]]:
     """Return (trace id, span id) of the model calls whose tokens and cost count.
 
     Two nested instrumentations often report one call; the innermost that has token counts or a cost wins, so the sum
-    over the returned spans counts every call once.
+    over the returned spans counts every call once. Calls made inside a tool call are calls of their own.
     """
-    parents = {
-        (span.trace_id, span.span_id): (span.trace_id, span.parent_span_id)
-        for span in spans
-        if span.parent_span_id != span.span_id
-    }
-    calls = {(span.trace_id, span.span_id) for span in spans if _is_counted_call(span)}
-    return calls - set(_proper_ancestors(calls, parents))
+    operations: dict[tuple[bytes, bytes], str] = {}
+    parents: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
+    calls: set[tuple[bytes, bytes]] = set()
+    for span in spans:
+        key = (span.trace_id, span.span_id)
+        fields = normalise(span)
+        operations[key] = fields.operation
+        if span.parent_span_id != span.span_id:
+            parents[key] = (span.trace_id, span.parent_span_id)
+        if fields.is_model_call and _has_counts(fields):
+            calls.add(key)
+    return calls - set(_around(calls, parents, operations))
 
 
-def _is_counted_call(span: Span) -> bool:
-    fields = normalise(span)
-    counts = (fields.input_tokens, fields.output_tokens, fields.cost_usd)
-    return fields.is_model_call and any(count is not None for count in counts)
+def _has_counts(fields: AgentFields) -> bool:
+    return any(count is not None for count in (fields.input_tokens, fields.output_tokens, fields.cost_usd))
 
 
-def _proper_ancestors(
-    starts: Iterable[tuple[bytes, bytes]], parents: dict[tuple[bytes, bytes], tuple[bytes, bytes]]
+def _around(
+    calls: Iterable[tuple[bytes, bytes]],
+    parents: dict[tuple[bytes, bytes], tuple[bytes, bytes]],
+    operations: dict[tuple[bytes, bytes], str],
 ) -> Iterable[tuple[bytes, bytes]]:
-    """Yield every ancestor once; a cycle or a shared path is walked once only."""
+    """Yield the spans around calls up to the tool call they are made in; a shared path or a cycle is walked once only."""
     seen: set[tuple[bytes, bytes]] = set()
-    for start in starts:
-        at = parents.get(start)
-        while at is not None and at not in seen:
+    for call in calls:
+        at = parents.get(call)
+        while at is not None and at not in seen and operations.get(at) != "execute_tool":
             seen.add(at)
             yield at
             at = parents.get(at)
