@@ -52,7 +52,7 @@ class LogTable:
         if query.limit <= 0 or reach.start >= reach.end:
             return LogPage(LOGS.empty_table(), None)
         search = self._search(query)
-        edge = self._edge(reach, search, query, skip + query.limit)
+        edge = self._edge(reach, search, skip + query.limit)
         rows = self._records(edge, search, skip, query.limit)
         if len(rows) < query.limit:
             return LogPage(rows, None)
@@ -94,7 +94,7 @@ class LogTable:
             parts.append(Compiler(Signal.LOGS, bindings, resolver(self._engine)).sql(query.filter))
         return _Search(" AND ".join(parts or ["1"]), bindings, query.oldest_first)
 
-    def _edge(self, reach: TimeRange, search: _Search, query: LogQuery, wanted: int) -> TimeRange:
+    def _edge(self, reach: TimeRange, search: _Search, wanted: int) -> TimeRange:
         """Return the part of the range that holds the first `wanted` matches, looking at times only."""
         for window in self._histogram.windows(reach, _FIRST, _GROWTH, oldest_first=search.oldest_first):
             bindings = search.bindings.copy()

@@ -26,14 +26,21 @@ class Prepared:
 
 def prepare(table: pa.Table) -> Prepared:
     """Return a SPANS or LOGS table ready for its insert."""
-    table = table.unify_dictionaries().combine_chunks()
+    table = one_chunk(table)
     resource, scope = dictionary(table.column("resource")), dictionary(table.column("scope"))
-    days = np.clip(_chunk(table.column("day")).view(pa.int32()).to_numpy(), 0, LAST_DAY)
     columns = dict(zip(table.column_names, table.columns, strict=True))
     columns["resource"], columns["scope"] = _ids(resource), _ids(scope)
-    columns["day"] = pa.array(days, pa.int32()).view(pa.date32())
     rows = pa.table(list(columns.values()), names=stored(list(columns)))
+    days = _chunk(table.column("day")).view(pa.int32()).to_numpy()
     return Prepared(rows, resource, scope, days.astype(np.int64))
+
+
+def one_chunk(table: pa.Table) -> pa.Table:
+    """Return the table in one chunk, its days moved into what the Date type holds."""
+    table = table.unify_dictionaries().combine_chunks()
+    days = np.clip(_chunk(table.column("day")).view(pa.int32()).to_numpy(), 0, LAST_DAY)
+    clipped = pa.array(days, pa.int32()).view(pa.date32())
+    return table.set_column(table.column_names.index("day"), "day", clipped)
 
 
 def dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -4,13 +4,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
+
 from storage.api import Batch, Signal
 from storage.clickhouse.catalogue import Catalogue
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS, AGENT_SPAN_COLUMNS, LOG_COLUMNS, SPAN_COLUMNS
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
-from storage.clickhouse.prepare import Prepared, prepare
+from storage.clickhouse.once import insert_once
+from storage.clickhouse.prepare import one_chunk, prepare
 
 
 class ClickHouseWriter:
@@ -34,14 +37,12 @@ class ClickHouseWriter:
             for items in (spans, logs):
                 for table in self._contexts:
                     table.write(items)
-            self._write_items("spans", SPAN_COLUMNS, spans, batch.id)
+            self._insert("spans", SPAN_COLUMNS, spans.rows, batch.id)
             self._span_times.add(spans.rows.column("start_time_unix_nano"))
-            self._write_items("logs", LOG_COLUMNS, logs, batch.id)
+            self._insert("logs", LOG_COLUMNS, logs.rows, batch.id)
             self._log_times.add(logs.rows.column("event_time_unix_nano"))
-            if batch.agent_spans.num_rows:
-                rows = batch.agent_spans
-                self._engine.insert("agent_spans", AGENT_SPAN_COLUMNS, rows, f"{batch.id}:agent_spans")
-            self._write_items("agent_logs", AGENT_LOG_COLUMNS, prepare(batch.agent_logs), batch.id)
+            self._insert("agent_spans", AGENT_SPAN_COLUMNS, one_chunk(batch.agent_spans), batch.id)
+            self._insert("agent_logs", AGENT_LOG_COLUMNS, prepare(batch.agent_logs).rows, batch.id)
             self._catalogue.write(Signal.TRACES, spans)
             self._catalogue.write(Signal.LOGS, logs)
 
@@ -51,6 +52,5 @@ class ClickHouseWriter:
         with self._lock:
             yield
 
-    def _write_items(self, table: str, columns: list[str], items: Prepared, batch: str) -> None:
-        if items.rows.num_rows:
-            self._engine.insert(table, columns, items.rows, f"{batch}:{table}")
+    def _insert(self, table: str, columns: list[str], rows: pa.Table, batch: str) -> None:
+        insert_once(self._engine, table, columns, rows, f"{batch}:{table}")

@@ -40,7 +40,9 @@ def count(store: AgentStorage) -> None:
     traces = len(store.find_traces(TraceQuery(ALL_TIME, limit=1_000_000)))
     logs = store.overview(ALL_TIME).logs
     page = store.find_logs(LogQuery(ALL_TIME, limit=10))
-    say(spans=spans, traces=traces, logs=logs, page=len(page.records), services=store.services(), size=store.size().rows)
+    say(
+        spans=spans, traces=traces, logs=logs, page=len(page.records), services=store.services(), size=store.size().rows
+    )
 
 
 def hold(store: AgentStorage) -> None:

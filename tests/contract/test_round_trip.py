@@ -80,7 +80,9 @@ def test_log_records_come_back_equal(store: AgentStorage, case: str) -> None:
     assert canonical(found) == canonical(written.logs)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(traces_data)
 def test_any_trace_message_comes_back_equal(store: AgentStorage, message: object) -> None:
     spans = table(Signal.TRACES, message)
@@ -90,7 +92,9 @@ def test_any_trace_message_comes_back_equal(store: AgentStorage, message: object
     assert sorted(set(canonical(found))) == sorted(set(canonical(spans)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(logs_data)
 def test_any_logs_message_comes_back_equal(store: AgentStorage, message: object) -> None:
     logs = table(Signal.LOGS, message)

@@ -1,0 +1,80 @@
+"""The small pure parts of the ClickHouse engine: bindings, windows, distinct combinations, errors."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from storage.api import TimeRange
+from storage.clickhouse.bindings import Bindings
+from storage.clickhouse.entries import parse_number
+from storage.clickhouse.errors import raise_port_error
+from storage.clickhouse.histogram import BUCKET_NS, Histogram
+from storage.clickhouse.prepare import distinct
+from storage.clickhouse.seen import Seen
+from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
+
+
+def test_texts_travel_as_hex() -> None:
+    bindings = Bindings()
+    assert bindings.text("a'\x00") == "unhex({p0:String})"
+    assert bindings.parameters == {"p0": "612700"}
+    assert bindings.unsigned(-1) == "{p1:UInt64}"
+    assert bindings.signed(2**63) == "{p2:Float64}"
+    assert bindings.parameters["p1"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1", 1), ("-0", 0), ("1.5", 1.5), ("1e3", 1000.0), ("inf", math.inf), ("1_0", None), (" 1", None), ("x", None)],
+)
+def test_numbers_in_texts(text: str, number: float | None) -> None:
+    assert parse_number(text) == number
+
+
+@pytest.mark.parametrize("oldest_first", [True, False])
+@pytest.mark.parametrize("time", [TimeRange(0, 2**64), TimeRange(5, 7), TimeRange(3 * BUCKET_NS, 90 * BUCKET_NS + 1)])
+def test_windows_cover_the_range_without_gaps(oldest_first: bool, time: TimeRange) -> None:
+    histogram = Histogram(None, "spans")  # type: ignore[arg-type]
+    times = np.repeat(np.arange(100, dtype=np.uint64) * np.uint64(BUCKET_NS), 50)
+    histogram.add(pa.chunked_array([times]))
+    windows = list(histogram.windows(time, 70, 2, oldest_first=oldest_first))
+    ordered = windows if oldest_first else windows[::-1]
+    assert ordered[0].start == time.start
+    assert ordered[-1].end == time.end
+    assert all(one.end == two.start for one, two in pairwise(ordered))
+    assert all(window.start < window.end for window in windows)
+
+
+@pytest.mark.parametrize("scale", [1, 10**5, 10**12])
+def test_distinct_combinations(scale: int) -> None:
+    one, two = np.array([0, 1, 0, 2, 1]), np.array([3, 0, 3, 1, 0])
+    found = distinct([(one, 3 * scale), (two, 4 * scale), (one, 3 * scale)])
+    rows = zip(*(part.tolist() for part in found), strict=True)
+    assert list(rows) == [(0, 3, 0), (1, 0, 1), (2, 1, 2)]
+
+
+def test_what_was_seen_is_bounded() -> None:
+    seen: Seen[int] = Seen(3)
+    seen.add([1, 2, 3])
+    assert seen.unseen([1, 4]) == [4]
+    seen.add([4])
+    assert seen.unseen([1, 2, 3, 4]) == [2]
+
+
+@pytest.mark.parametrize(
+    ("message", "writing", "kind"),
+    [
+        ("Code: 241. DB::Exception: memory", False, QueryLimitExceeded),
+        ("Code: 241. DB::Exception: memory", True, StorageUnavailable),
+        ("Code: 159. DB::Exception: Timeout", False, QueryLimitExceeded),
+        ("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", True, StorageUnavailable),
+        ("Code: 427. DB::Exception: OptimizedRegularExpression", False, StorageRejected),
+        ("a message without a code", True, StorageUnavailable),
+    ],
+)
+def test_engine_errors_become_the_ports(message: str, writing: bool, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        raise_port_error(RuntimeError(message), writing=writing)
