@@ -53,11 +53,13 @@ class Storing:
 
     def state(self, starting: bool, draining: bool) -> ServiceState:
         """Return what health and metrics tell."""
-        status = self._store.status
+        status, oldest = self._store.status, self.journal.oldest_unix
         return ServiceState(
             dead_threads=() if draining else tuple(self._dead_threads()),
             starting=starting,
             draining=draining,
+            journal_error=self.journal.error,
+            oldest_unstored_seconds=max(0.0, time.time() - oldest) if oldest else 0.0,
             journal_bytes=self.journal.bytes,
             journal_cap_bytes=self.journal.cap_bytes,
             store_failing_seconds=time.time() - status.failing_since if status.failing_since else 0.0,

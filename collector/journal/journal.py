@@ -8,6 +8,7 @@ crash every segment that was not released is found again by `pending`.
 import fcntl
 import os
 import threading
+import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from collector.journal.segment import RECORD_OVERHEAD, Record, SegmentFile, read
 from storage.api import Signal
 
 _log = structlog.get_logger(__name__)
+_FAILURE_SECONDS = 10.0
 _SPARE_FILES = 3  # reused files that wait; more would only hold disk
 
 
@@ -63,6 +65,8 @@ class Journal:
         self._closed_bytes = 0
         self._open: SegmentFile | None = None
         self._open_items: Counter[Signal] = Counter()
+        self._since: dict[int, float] = {}  # segment → time.time() of its first record, oldest first
+        self._failure, self._failed_at = "", float("-inf")
         self._recovered = self._recover(released)
         self._next_number = max([released, *(segment.number for segment in self._recovered)]) + 1
 
@@ -81,6 +85,20 @@ class Journal:
         """The most that `bytes` may reach."""
         return self._cap_bytes
 
+    @property
+    def oldest_unix(self) -> float | None:
+        """When the oldest record that storage does not have was appended; None when there is none."""
+        with self._mutex:
+            return next(iter(self._since.values()), None)
+
+    @property
+    def error(self) -> str:
+        """Why the journal cannot be written, or nothing.
+
+        A failure counts for some seconds only: a service that is not ready gets no requests that could prove it well.
+        """
+        return self._failure if time.monotonic() - self._failed_at < _FAILURE_SECONDS else ""
+
     def append(self, records: list[Record]) -> None:
         """Make records durable, all or none.
 
@@ -89,9 +107,16 @@ class Journal:
         needed = sum(len(record.body) + RECORD_OVERHEAD for record in records)
         if self.bytes + needed > self._cap_bytes:
             raise JournalFull(f"journal holds {self.bytes} of at most {self._cap_bytes} bytes")
-        if self._open is None:
-            self._open = self._new_segment()
-        self._open.append(records)
+        try:
+            if self._open is None:
+                self._open = self._new_segment()
+            self._open.append(records)
+        except OSError as error:
+            self._failure, self._failed_at = error.strerror or str(error), time.monotonic()
+            raise
+        self._failure = ""
+        with self._mutex:
+            self._since.setdefault(self._open.number, time.time())
         for record in records:
             self._open_items[record.signal] += record.items
 
@@ -111,6 +136,7 @@ class Journal:
         """Free a segment that storage has durably. Raises OSError."""
         with self._mutex:
             self._closed_bytes -= segment.bytes
+            self._since.pop(segment.number, None)
             reuse = len(self._spares) < _SPARE_FILES
         if not reuse:
             segment.path.unlink()
@@ -123,6 +149,8 @@ class Journal:
     def quarantine(self, segment: Segment) -> None:
         """Put a segment aside that storage will not take; `pending` returns it after the next start. Raises OSError."""
         segment.path.rename(segment.path.with_name(f"quarantine-{segment.number:012d}"))
+        with self._mutex:
+            self._since.pop(segment.number, None)
 
     @staticmethod
     def read(segment: Segment) -> list[Record]:
@@ -168,6 +196,7 @@ class Journal:
         for path in self._folder.glob("spare-*"):
             path.unlink()
         self._closed_bytes = sum(segment.bytes for segment in found)
+        self._since = {segment.number: segment.path.stat().st_mtime for segment in found}
         if found:
             _log.info("journal_recovered", segments=len(found), bytes=self._closed_bytes)
         return found

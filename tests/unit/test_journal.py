@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,44 @@ def test_checkpoint_is_replaced_as_a_whole(tmp_path: Path) -> None:
     checkpoint.save({"b": [2]})
     assert checkpoint.load() == {"b": [2]}
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_the_oldest_record_that_storage_does_not_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path, CAP)
+    assert journal.oldest_unix is None
+    for now in (1_000.0, 2_000.0):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        journal.append([record(1)])
+        journal.append([record(2)])
+        segment = cut(journal)
+    assert journal.oldest_unix == 1_000.0
+
+    journal.release(Segment(segment.number - 1, "", tmp_path / "segment-000000000000", segment.bytes, {}))
+    assert journal.oldest_unix == 2_000.0
+    journal.quarantine(segment)
+    assert journal.oldest_unix is None
+    journal.close()
+
+
+def test_a_failed_write_is_told_until_one_works_or_some_time_has_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fdatasync", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            journal.append([record(2)])
+    assert journal.error == "Input/output error"
+
+    with monkeypatch.context() as later:
+        now = time.monotonic()
+        later.setattr("time.monotonic", lambda: now + 11)
+        assert journal.error == ""
+    journal.append([record(3)])
+    assert journal.error == ""
+    journal.close()
