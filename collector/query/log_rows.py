@@ -49,7 +49,7 @@ def _row(record: LogRow) -> dict[str, Any]:
         "severity_number": record.severity_number,
         "severity_text": record.severity_text,
         "service": record.service_name,
-        "body": _plain(decode(record.body_type, record.body)) if record.body_type else None,
+        "body": plain(decode(record.body_type, record.body)) if record.body_type else None,
         "attributes": _object(record.attributes),
         "resource": _object(record.resource.attributes),
         "scope": {
@@ -73,17 +73,17 @@ def _object(attributes: Sequence[Attribute]) -> dict[str, Any]:
 
 
 def _typed(letter: str, value: str | bytes) -> Any:
-    return _plain(decode(letter, value if isinstance(value, bytes) else value.encode()))
+    return plain(decode(letter, value if isinstance(value, bytes) else value.encode()))
 
 
-def _plain(value: Value) -> Any:
+def plain(value: Value) -> Any:
     """Return a value that JSON can hold: bytes as base64, NaN and infinities as texts."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, float) and not math.isfinite(value):
         return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[repr(value)]
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     return value

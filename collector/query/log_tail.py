@@ -5,14 +5,15 @@ before. What is remembered is bounded by the overlap and the page: a flood shows
 others were skipped.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from collector.query.log_rows import plain_rows
-from collector.query.log_search import LogFilter
-from storage.api import LogReader, TimeRange
+from storage.api import LogQuery, LogReader, TimeRange
 
 OVERLAP_NS = 10_000_000_000
 PAGE = 1_000
@@ -29,14 +30,22 @@ class News:
 class LogTail:
     """One subscriber's position. Not thread-safe: one poll at a time."""
 
-    def __init__(self, storage: LogReader, wanted: LogFilter, start_unix_nano: int | None) -> None:
+    def __init__(
+        self,
+        storage: LogReader,
+        query: Callable[[TimeRange, int], LogQuery],
+        start_unix_nano: int | None,
+        render: Callable[[pa.Table], list[dict[str, Any]]] = plain_rows,
+    ) -> None:
         """Begin at `start_unix_nano`, or with what arrives from the first poll on.
 
-        Raises: Problem that names the bad parameter.
+        `query(time, limit)` says which records, newest first; a rendered row has its time in `time_unix_nano`.
+        Raises: what `query` raises for a bad parameter.
         """
-        wanted.query(TimeRange(0, 1), PAGE)
+        query(TimeRange(0, 1), PAGE)
         self._storage = storage
-        self._wanted = wanted
+        self._query = query
+        self._render = render
         self._start = start_unix_nano
         self._first = True
         self._seen: dict[int, tuple[int, int]] = {}  # hash of a row → (its time, how often it was given)
@@ -45,8 +54,8 @@ class LogTail:
         """Read storage once. Raises: the storage errors; the next poll makes up for a failed one."""
         overlap = max(0, now_unix_nano - OVERLAP_NS)
         start = overlap if self._start is None or not self._first else self._start
-        page = self._storage.find_logs(self._wanted.query(TimeRange(start, now_unix_nano + OVERLAP_NS), PAGE))
-        rows = plain_rows(page.records)
+        page = self._storage.find_logs(self._query(TimeRange(start, now_unix_nano + OVERLAP_NS), PAGE))
+        rows = self._render(page.records)
         rows.reverse()
         fresh = self._unseen(rows)
         silent = self._first and self._start is None

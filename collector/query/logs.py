@@ -108,7 +108,7 @@ class _Tails:
         start = None
         if parameters.start is not None:
             start = read("start", lambda text: parse_time(text, deps.clock()), parameters.start)
-        tail = LogTail(deps.storage, parameters, start)
+        tail = LogTail(deps.storage, parameters.query, start)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._events(tail), headers=headers, media_type="text/event-stream")
 

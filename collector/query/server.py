@@ -25,7 +25,7 @@ class QueryServer:
             app,
             loop="uvloop",
             http="httptools",
-            ws="none",
+            ws="websockets-sansio",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -15,13 +15,13 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from collector.query.dependencies import Authorizer
 from collector.query.jaeger_grpc.errors import CallFailed, as_status, invalid
 
 _log = structlog.get_logger(__name__)
 
 # One request in; one message out, or an iterator of messages where the method is a stream.
 Method: TypeAlias = "Callable[[Any], Message | Iterator[Message]]"
-Authorizer: TypeAlias = Callable[[Callable[[str], str | None]], bool]
 _Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
@@ -48,7 +48,8 @@ class QueryCalls(grpc.GenericRpcHandler):
         if handler is None or self._authorize is None:
             return handler
         metadata = {key: text for key, text in handler_call_details.invocation_metadata or () if isinstance(text, str)}
-        return handler if self._authorize(metadata.get) else _REFUSAL
+        allowed = self._authorize(metadata.get("authorization"), metadata.get("x-api-key"))
+        return handler if allowed else _REFUSAL
 
     def _handler(self, descriptor: MethodDescriptor, function: Method) -> _Handler:
         if descriptor.server_streaming:

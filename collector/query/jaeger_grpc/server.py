@@ -12,9 +12,10 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from collector.query.dependencies import Authorizer
 from collector.query.jaeger_grpc.api_v2 import ApiV2
 from collector.query.jaeger_grpc.api_v3 import ApiV3
-from collector.query.jaeger_grpc.calls import Authorizer, QueryCalls
+from collector.query.jaeger_grpc.calls import QueryCalls
 from collector.query.jaeger_grpc.storage_v2 import StorageV2
 from exporters.jaeger.generated import api_v2_pb2, api_v3_pb2, storage_v2_pb2
 from storage.api import Storage

@@ -17,3 +17,8 @@ def parse_regex(text: str) -> str:
             f"not a regular expression (RE2): {str(error).removeprefix('Invalid regular expression: ')}"
         ) from error
     return text
+
+
+def regex_matches(pattern: str, text: str) -> bool:
+    """Tell whether the text matches somewhere, `.` including line ends. RE2, so no pattern takes long."""
+    return bool(pc.match_substring_regex(pa.scalar(text), f"(?s:{pattern})").as_py())

@@ -38,7 +38,7 @@ def bodies(tail: LogTail, at_second: float) -> list[str]:
 
 
 def tail_of(storage: Storage, start: int | None = None) -> LogTail:
-    return LogTail(storage, LogFilter(service="tailed"), start)
+    return LogTail(storage, LogFilter(service="tailed").query, start)
 
 
 def test_gives_what_arrives_once_and_in_order(storage: Storage, second: int) -> None:

@@ -1,0 +1,1 @@
+"""Grafana's Loki data source, under /loki: log search, live tail, log volume, labels, in the LogQL they need."""

@@ -1,0 +1,151 @@
+"""One comparison of TraceQL as a storage filter, or as a condition on the whole trace.
+
+Attributes compare as texts, so `.http.status_code = 200` also finds "200", which Tempo keeps apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from collector.query.parse.durations import parse_duration
+from collector.query.parse.errors import ParseError
+from collector.query.parse.ids import parse_span_id, parse_trace_id
+from collector.query.parse.regexes import parse_regex
+from collector.query.tempo.fields import SERVICE_NAME, Attribute, Intrinsic, Target, TraceFact, word_reader
+from collector.query.tempo.tokens import Kind, Token
+from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
+
+OPERATORS = ("=", "!=", "=~", "!~", ">", ">=", "<", "<=")
+_ORDERED = {">": Op.GT, ">=": Op.GE, "<": Op.LT, "<=": Op.LE}
+_BOOLEANS = frozenset({"true", "false"})
+NIL = "nil"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceCondition:
+    """A condition on a whole trace. `value` is nanoseconds, lower-case hex, or the text to compare with."""
+
+    fact: TraceFact
+    operator: str
+    value: str
+
+
+def trace_condition(fact: TraceFact, operator: str, value: Token) -> TraceCondition:
+    """Return the condition; raise ParseError without a position when value or operator do not fit."""
+    if fact is TraceFact.DURATION:
+        if operator in {"=~", "!~"}:
+            raise ParseError("a duration is no text to match")
+        return TraceCondition(fact, operator, _nanoseconds(value))
+    if operator in _ORDERED or value.kind is not Kind.TEXT:
+        raise ParseError("expected =, !=, =~ or !~ and a quoted text")
+    text = value.text
+    if operator in {"=~", "!~"}:
+        text = _anchored(text)
+    elif fact is TraceFact.ID:
+        text = parse_trace_id(text).hex()
+    return TraceCondition(fact, operator, text)
+
+
+def span_condition(target: Target, operator: str, value: Token) -> Filter:
+    """Return the filter; raise ParseError without a position when value or operator do not fit."""
+    compare = _attribute(target) if isinstance(target, Attribute) else _intrinsic(target)
+    if value.kind is Kind.FIELD and value.text == NIL:
+        if operator not in {"=", "!="}:
+            raise ParseError("nil is compared with = or !=")
+        exists = compare(Op.EXISTS, value)
+        return exists if operator == "!=" else Not(exists)
+    match operator:
+        case "=":
+            return compare(Op.EQ, value)
+        case "=~":
+            return compare(Op.REGEX, value)
+        case "!=":
+            return _present(target, compare(Op.EXISTS, value), compare(Op.EQ, value))
+        case "!~":
+            return _present(target, compare(Op.EXISTS, value), compare(Op.REGEX, value))
+        case _:
+            return compare(_ORDERED[operator], value)
+
+
+def _present(target: Target, exists: Filter, same: Filter) -> Filter:
+    """Return "there is a value, and it is another one"; only attributes can be missing."""
+    return AllOf((exists, Not(same))) if isinstance(target, Attribute) else Not(same)
+
+
+def _attribute(target: Attribute) -> Callable[[Op, Token], Filter]:
+    def compare(op: Op, value: Token) -> Filter:
+        if op is Op.EXISTS:
+            return _anywhere(target, op, "")
+        text = _attribute_value(op, value)
+        if target.key == SERVICE_NAME and target.levels == (Level.RESOURCE,) and op in {Op.EQ, Op.REGEX}:
+            return FieldCondition(SpanField.SERVICE, op, text)
+        return _anywhere(target, op, text)
+
+    return compare
+
+
+def _anywhere(target: Attribute, op: Op, text: str) -> Filter:
+    parts = tuple(Condition(target.key, op, text, level) for level in target.levels)
+    return parts[0] if len(parts) == 1 else AnyOf(parts)
+
+
+def _attribute_value(op: Op, value: Token) -> str:
+    if op is Op.REGEX:
+        return _pattern(value)
+    if value.kind is Kind.NUMBER:
+        return value.text if _is_plain(value.text) else _nanoseconds(value)
+    if op is not Op.EQ:
+        raise ParseError("expected a number or a duration to compare with")
+    if value.kind is Kind.TEXT or value.text in _BOOLEANS:
+        return value.text
+    raise ParseError("expected a quoted text, a number, a duration, true, false or nil")
+
+
+def _intrinsic(target: Target) -> Callable[[Op, Token], Filter]:
+    assert isinstance(target, Intrinsic)
+
+    def compare(op: Op, value: Token) -> Filter:
+        if op is Op.EXISTS:
+            return FieldCondition(target.field, op)
+        if target.field is SpanField.DURATION:
+            if op is Op.REGEX:
+                raise ParseError("a duration is no text to match")
+            return FieldCondition(target.field, op, _nanoseconds(value))
+        if op not in {Op.EQ, Op.REGEX}:
+            raise ParseError("has no order; use =, !=, =~ or !~")
+        if target.words:
+            if op is Op.REGEX:
+                raise ParseError("is no text to match; use = or !=")
+            return FieldCondition(target.field, op, word_reader(target.words)(value.text))
+        return FieldCondition(target.field, op, _pattern(value) if op is Op.REGEX else _text(target, value))
+
+    return compare
+
+
+def _text(target: Intrinsic, value: Token) -> str:
+    if value.kind is not Kind.TEXT:
+        raise ParseError("expected a quoted text")
+    return parse_span_id(value.text).hex() if target.field is SpanField.PARENT_SPAN_ID else value.text
+
+
+def _pattern(value: Token) -> str:
+    if value.kind is not Kind.TEXT:
+        raise ParseError("expected a quoted regular expression")
+    return _anchored(value.text)
+
+
+def _anchored(text: str) -> str:
+    return f"^(?:{parse_regex(text)})$"  # Tempo's expressions match whole texts
+
+
+def _nanoseconds(value: Token) -> str:
+    if value.kind is not Kind.NUMBER:
+        raise ParseError("expected a duration such as 10ms")
+    return value.text if value.text.isdigit() else str(parse_duration(value.text))
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
