@@ -9,12 +9,12 @@ from functools import lru_cache, wraps
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from exporters.columns import RAW, Attribute
-from storage.attributes import ABSENT, from_any_value, to_any_value
+from storage.attributes import ABSENT, STRING, from_any_value, to_any_value
 from storage.nested import is_too_deep
 
 _CACHED = 1024
@@ -87,11 +87,17 @@ def with_attributes(context: _Context, attributes: Sequence[Attribute], cacheabl
 def key_values(attributes: Sequence[Attribute]) -> list[KeyValue]:
     """Return attributes as OTLP messages."""
     return [
-        KeyValue(key=key)
-        if letter == ABSENT
-        else KeyValue(key=key, value=to_any_value(letter, value if isinstance(value, bytes) else value.encode()))
+        KeyValue(key=key, value=AnyValue(string_value=value))
+        if letter == STRING and isinstance(value, str)
+        else _key_value(key, letter, value)
         for key, letter, value in attributes
     ]
+
+
+def _key_value(key: str, letter: str, value: str | bytes) -> KeyValue:
+    if letter == ABSENT:
+        return KeyValue(key=key)
+    return KeyValue(key=key, value=to_any_value(letter, value if isinstance(value, bytes) else value.encode()))
 
 
 def once_per_context(render: Callable[[_Context], _Rendered]) -> Callable[[_Context], _Rendered]:

@@ -66,7 +66,8 @@ def trace_json(rows: list[SpanRow], rendering: Rendering, transfers: Transfers |
         if transfers and caused[id(row)]:
             span["tags"] += transfer_tags(caused[id(row)])
             span["logs"] += [transfer_log(transfer) for transfer in caused[id(row)]]
-        spans.append(span)
+        # As text at once: a large trace's tags as objects would be tens of megabytes for the garbage collector.
+        spans.append(orjson.Fragment(orjson.dumps(span)))
     return orjson.dumps({"traceID": trace_id, "spans": spans, "processes": processes.by_key, "warnings": None})
 
 

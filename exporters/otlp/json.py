@@ -40,7 +40,7 @@ def resource_spans(rows: Sequence[SpanRow]) -> list[dict[str, Any]]:
         {
             "resource": _resource(resource),
             "scopeSpans": [
-                {"scope": _scope(scope), "spans": [_span(row) for row in spans]} | _url(scope.schema_url)
+                {"scope": _scope(scope), "spans": [_text(_span(row)) for row in spans]} | _url(scope.schema_url)
                 for scope, spans in scopes.items()
             ],
         }
@@ -55,7 +55,7 @@ def logs_rows_json(rows: Sequence[LogRow]) -> bytes:
         {
             "resource": _resource(resource),
             "scopeLogs": [
-                {"scope": _scope(scope), "logRecords": [_log(row) for row in records]} | _url(scope.schema_url)
+                {"scope": _scope(scope), "logRecords": [_text(_log(row)) for row in records]} | _url(scope.schema_url)
                 for scope, records in scopes.items()
             ],
         }
@@ -68,6 +68,11 @@ def logs_rows_json(rows: Sequence[LogRow]) -> bytes:
 def _set(fields: dict[str, Any]) -> dict[str, Any]:
     """Drop what has proto3's zero value."""
     return {name: value for name, value in fields.items() if value}
+
+
+def _text(item: dict[str, Any]) -> orjson.Fragment:
+    # At once: a large trace as objects would be tens of megabytes for the garbage collector.
+    return orjson.Fragment(orjson.dumps(item))
 
 
 def _time(unix_nano: int) -> str:
