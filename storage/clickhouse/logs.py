@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
+from storage.clickhouse.bindings import MAX_UINT64, Bindings, id_list, time_sql
 from storage.clickhouse.columns import LOG_COLUMNS
 from storage.clickhouse.conditions import Compiler
 from storage.clickhouse.context_conditions import resolver
@@ -82,6 +82,8 @@ class LogTable:
         parts = []
         if query.trace_id is not None:
             parts.append(f"trace_id = {bindings.text(query.trace_id)}")
+        if query.trace_ids is not None:
+            parts.append(f"trace_id IN ({id_list(list(query.trace_ids))})" if query.trace_ids else "0")
         if query.span_id is not None:
             parts.append(f"span_id = {bindings.text(query.span_id)}")
         if query.service_name is not None:

@@ -59,7 +59,7 @@ class ClickHouseStorage:
         self._search = TraceSearch(engine, self._span_times)
         self._traces = TraceTable(engine, *contexts)
         self._logs = LogTable(engine, *contexts, self._log_times)
-        self._suggestions = Suggestions(engine)
+        self._suggestions = Suggestions(engine, {Signal.TRACES: self._span_times, Signal.LOGS: self._log_times})
         self._figures = Figures(engine, self._span_times)
         self._retention = Retention(engine)
         self._agent_items, self._agent_rows = AgentItems(engine, *contexts), AgentRows(engine)

@@ -1,11 +1,14 @@
 """Names for people to pick from: services, operations, attribute keys and values."""
 
-from storage.api import Level, Operation, Signal
-from storage.clickhouse.bindings import Bindings
+from collections.abc import Mapping
+
+from storage.api import Level, Operation, Signal, TimeRange
+from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
 from storage.clickhouse.engine import Engine
+from storage.clickhouse.histogram import Histogram
 
 _MAX_OPERATIONS = 10_000
-_RECENT_ROWS = 200_000
+_RECENT_ROWS = 100_000
 _TABLES = {Signal.TRACES: ("spans", "start_time_unix_nano"), Signal.LOGS: ("logs", "event_time_unix_nano")}
 _CONTEXTS = {Level.RESOURCE: "resources", Level.SCOPE: "scopes"}
 
@@ -13,8 +16,8 @@ _CONTEXTS = {Level.RESOURCE: "resources", Level.SCOPE: "scopes"}
 class Suggestions:
     """Reads the small tables; attribute values come from recent items."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, times: Mapping[Signal, Histogram]) -> None:
+        self._engine, self._times = engine, times
 
     def services(self) -> list[str]:
         """See `storage.api.TraceReader.services`."""
@@ -63,7 +66,7 @@ class Suggestions:
         """See `storage.api.TraceReader.attribute_values`. ANY looks at items and resources."""
         bindings = Bindings()
         at = bindings.text(key)
-        sources = [f"({sql})" for sql in self._value_sources(signal, level, at)]
+        sources = [f"({sql})" for sql in self._value_sources(signal, level, at, bindings)]
         if not sources:
             return []
         sql = f"""
@@ -79,9 +82,10 @@ class Suggestions:
         pairs = zip(rows["v"].to_pylist(), rows["t"].to_pylist(), strict=True)
         return [(text(value), text(letter)) for value, letter in pairs]
 
-    def _value_sources(self, signal: Signal, level: Level, key: str) -> list[str]:
+    def _value_sources(self, signal: Signal, level: Level, key: str, bindings: Bindings) -> list[str]:
         table, time = _TABLES[signal]
-        recent = f"ORDER BY intDiv({time}, 10000000000) DESC LIMIT {_RECENT_ROWS}"
+        newest = next(self._times[signal].windows(TimeRange(0, MAX_UINT64 + 1), _RECENT_ROWS, 1))
+        recent = f"WHERE {time_sql(time, newest, bindings)}"
         sources = []
         if level in (Level.ANY, Level.ITEM):
             sources.append(f"SELECT {_entries('attributes', 'attribute_types')} AS entries FROM {table} {recent}")
@@ -89,7 +93,7 @@ class Suggestions:
             column = "events" if level is Level.EVENT else "links"
             maps = f"{column}.attributes, {column}.attribute_types"
             flat = f"arrayFlatten(arrayMap((m, mt) -> {_entries('m', 'mt')}, {maps}))"
-            sources.append(f"SELECT {flat} AS entries FROM {table} WHERE notEmpty({column}) {recent}")
+            sources.append(f"SELECT {flat} AS entries FROM {table} {recent} AND notEmpty({column})")
         sources += [
             f"SELECT {_entries('attributes', 'attribute_types')} AS entries FROM {small}"
             f" WHERE has(mapKeys(attributes), {key})"

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from storage.agents import AgentStorage
@@ -45,17 +46,12 @@ def count(store: AgentStorage) -> None:
     )
 
 
-def hold(store: AgentStorage) -> None:
-    say(open=store.engine)
-    sys.stdin.read()
-
-
 def idle(store: AgentStorage) -> None:
     say(open=store.engine)
     time.sleep(60)
 
 
-ACTIONS = {"write": write, "count": count, "hold": hold, "idle": idle}
+ACTIONS: dict[str, Callable[..., None]] = {"write": write, "count": count, "idle": idle}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

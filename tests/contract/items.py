@@ -68,18 +68,18 @@ def _text(value: str | int | float | bool | bytes) -> tuple[bytes, str]:
             return value.encode(), "s"
 
 
-def event(name: str = "event", attributes: Attributes = (), **fields: Any) -> Row:
+def event(name: str = "event", attributes: Attributes = (), /, **fields: Any) -> Row:
     """Return an event."""
     return {"time_unix_nano": NOW, "name": name, **tags(attributes), "dropped_attributes_count": 0} | fields
 
 
-def link(attributes: Attributes = (), **fields: Any) -> Row:
+def link(attributes: Attributes = (), /, **fields: Any) -> Row:
     """Return a link."""
     row = {"trace_id": trace_id(1), "span_id": bytes(8), "trace_state": "", **tags(attributes)}
     return row | {"dropped_attributes_count": 0, "flags": 0} | fields
 
 
-def span(attributes: Attributes = (), **fields: Any) -> Row:
+def span(attributes: Attributes = (), /, **fields: Any) -> Row:
     """Return a span of service `shop` with ids of its own."""
     number = next(_numbers)
     service = fields.get("service_name", "shop")
@@ -109,7 +109,7 @@ def span(attributes: Attributes = (), **fields: Any) -> Row:
     return row | fields
 
 
-def log(body: str = "hello", attributes: Attributes = (), **fields: Any) -> Row:
+def log(body: str = "hello", attributes: Attributes = (), /, **fields: Any) -> Row:
     """Return a log record of service `shop`."""
     service = fields.get("service_name", "shop")
     row: Row = {
@@ -155,7 +155,7 @@ def numbered_batch(number: int, rows: int) -> Batch:
     spans, logs = [], []
     for index in range(rows):
         identity = number * rows + index + 1
-        at = {"day": days[index % 2]}
+        at: Row = {"day": days[index % 2]}
         start = NOW - (index % 2) * 86_400 * SECOND + identity
         spans.append(
             span(

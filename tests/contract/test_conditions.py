@@ -57,7 +57,7 @@ def condition(key: str, op: Op, value: str = "", level: Level = Level.ANY) -> Co
     return Condition(key, op, value, level)
 
 
-MATCHING = [
+MATCHING: list[Filter] = [
     condition("text", Op.EQ, "value"),
     condition("text", Op.NE, "other"),
     condition("text", Op.CONTAINS, "alu"),
@@ -114,7 +114,7 @@ MATCHING = [
     Not(condition("text", Op.EQ, "another")),
     Not(AnyOf(())),
 ]
-FAILING = [
+FAILING: list[Filter] = [
     condition("text", Op.EQ, "Value"),
     condition("text", Op.NE, "value"),
     condition("text", Op.GT, "0"),
@@ -183,7 +183,7 @@ def test_a_pattern_that_is_none_is_rejected(filled: AgentStorage) -> None:
 LOG = log(
     "Order 17 FAILED: ÄRGER", [("order", 17)], severity_number=17, severity_text="ERROR", event_name="order.failed"
 )
-LOG_MATCHING = [
+LOG_MATCHING: list[Filter] = [
     condition("order", Op.EQ, "17"),
     condition("service.name", Op.EQ, "shop"),
     FieldCondition(SpanField.BODY, Op.CONTAINS, "FAILED"),
@@ -193,7 +193,7 @@ LOG_MATCHING = [
     FieldCondition(SpanField.SCOPE_NAME, Op.EQ, "library"),
     Not(condition("order", Op.EQ, "18")),
 ]
-LOG_FAILING = [
+LOG_FAILING: list[Filter] = [
     condition("order", Op.EQ, "17", Level.EVENT),
     condition("order", Op.LT, "17"),
     FieldCondition(SpanField.BODY, Op.CONTAINS, "failed"),

@@ -1,6 +1,7 @@
 """Dependencies, rate/error/duration series, the overview."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from storage.api import (
     SpanMetricsQuery,
     TimeRange,
 )
-from tests.contract.items import ALL_TIME, NOW, SECOND, batch, log, span, trace_id
+from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, log, span, trace_id
 
 RANGE = TimeRange(NOW, NOW + 100 * SECOND)
 
@@ -21,7 +22,7 @@ RANGE = TimeRange(NOW, NOW + 100 * SECOND)
 def test_dependencies(store: AgentStorage) -> None:
     trace = trace_id(77)
 
-    def node(number: int, parent: int | None, service: str, **fields: object) -> dict[str, object]:
+    def node(number: int, parent: int | None, service: str, **fields: Any) -> Row:
         above = b"" if parent is None else parent.to_bytes(8, "little")
         return span(
             trace_id=trace, span_id=number.to_bytes(8, "little"), parent_span_id=above, service_name=service, **fields

@@ -4,7 +4,7 @@ import random
 
 from storage.agents import AgentStorage
 from storage.api import LogCursor, LogQuery, TimeRange
-from tests.contract.items import ALL_TIME, NOW, SECOND, batch, log, trace_id
+from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, log, trace_id
 
 
 def bodies(store: AgentStorage, query: LogQuery) -> list[str]:
@@ -23,7 +23,7 @@ def all_pages(store: AgentStorage, limit: int, *, oldest_first: bool) -> list[st
 
 
 def test_every_condition(store: AgentStorage) -> None:
-    wanted = {"trace_id": trace_id(7), "span_id": b"\0" * 7 + b"\7", "severity_number": 17, "service_name": "a"}
+    wanted: Row = {"trace_id": trace_id(7), "span_id": b"\0" * 7 + b"\7", "severity_number": 17, "service_name": "a"}
     rows = [log("wanted", **wanted)]
     for name, value in (("trace_id", b""), ("span_id", b""), ("severity_number", 16), ("service_name", "b")):
         rows.append(log("wanted", **{**wanted, name: value}))

@@ -4,7 +4,7 @@ import random
 
 from storage.agents import AgentStorage
 from storage.api import Condition, Op, TimeRange, TraceCursor, TraceMatch, TraceQuery
-from tests.contract.items import ALL_TIME, NOW, SECOND, batch, span, spans_table, trace_id
+from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, span, spans_table, trace_id
 
 
 def pages(store: AgentStorage, query: TraceQuery) -> list[TraceMatch]:
@@ -62,7 +62,7 @@ def test_every_plain_condition(store: AgentStorage) -> None:
     assert store.find_traces(query) == [TraceMatch(wanted["trace_id"], NOW)]
 
 
-def _shared(row: dict[str, object]) -> dict[str, object]:
+def _shared(row: Row) -> Row:
     names = ("service_name", "name", "kind", "status_code", "duration_ns", "start_time_unix_nano")
     return {name: row[name] for name in names}
 
@@ -95,7 +95,7 @@ def test_pages_neither_skip_nor_repeat(store: AgentStorage) -> None:
             start = NOW - dice.choice([0, 1, 7, 3_600, 100_000]) * SECOND - dice.randint(0, 3)
             rows.append(span(trace_id=trace_id(910_000 + number), start_time_unix_nano=start))
     store.write(batch(rows))
-    newest = {}
+    newest: dict[bytes, int] = {}
     for row in rows:
         newest[row["trace_id"]] = max(newest.get(row["trace_id"], 0), row["start_time_unix_nano"])
     expected = sorted(((start, identity) for identity, start in newest.items()), reverse=True)

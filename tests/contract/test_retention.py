@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from storage.agents import AgentStorage
 from storage.api import LogQuery, RetentionPolicy, TraceQuery
-from tests.contract.items import ALL_TIME, DAY, NOW, SECOND, batch, log, resource, span
+from tests.contract.items import ALL_TIME, DAY, NOW, SECOND, Row, batch, log, resource, span
 
 DAY_NS = 86_400 * SECOND
 
@@ -15,7 +15,7 @@ def fill(store: AgentStorage, days: int) -> list[date]:
     for age in reversed(range(days)):
         day = DAY - timedelta(days=age)
         start = NOW - age * DAY_NS
-        at = {"day": day, "resource": resource("shop", only_on=str(day))}
+        at: Row = {"day": day, "resource": resource("shop", only_on=str(day))}
         spans = [span(start_time_unix_nano=start + n, **at) for n in range(50)]
         store.write(batch(spans, [log(event_time_unix_nano=start + n, **at) for n in range(50)]))
         found.append(day)

@@ -1,6 +1,7 @@
 """What is written comes back equal in every field."""
 
 import pytest
+from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 
 from storage.agents import AgentStorage
@@ -8,6 +9,7 @@ from storage.api import Batch, LogQuery, Signal
 from storage.schemas import LOGS, SPANS
 from tests.contract.items import (
     ALL_TIME,
+    Row,
     batch,
     canonical,
     event,
@@ -23,8 +25,8 @@ from tests.otlp_messages import logs_data, traces_data
 from tests.stored import table
 
 MAX64, MAX32 = 2**64 - 1, 2**32 - 1
-LETTERS = {"attributes": [(letter, b"x\x00\xff") for letter in "sidbakyen"], "attribute_types": "sidbakyen"}
-DUPLICATES = {"attributes": [("k", b"1"), ("a", b""), ("k", b"2"), ("", b"")], "attribute_types": "iesn"}
+LETTERS: Row = {"attributes": [(letter, b"x\x00\xff") for letter in "sidbakyen"], "attribute_types": "sidbakyen"}
+DUPLICATES: Row = {"attributes": [("k", b"1"), ("a", b""), ("k", b"2"), ("", b"")], "attribute_types": "iesn"}
 
 SPAN_CASES = {
     "extremes": span(
@@ -84,7 +86,7 @@ def test_log_records_come_back_equal(store: AgentStorage, case: str) -> None:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(traces_data)
-def test_any_trace_message_comes_back_equal(store: AgentStorage, message: object) -> None:
+def test_any_trace_message_comes_back_equal(store: AgentStorage, message: Message) -> None:
     spans = table(Signal.TRACES, message)
     store.purge()
     store.write(Batch("one", spans, LOGS.empty_table()))
@@ -96,7 +98,7 @@ def test_any_trace_message_comes_back_equal(store: AgentStorage, message: object
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(logs_data)
-def test_any_logs_message_comes_back_equal(store: AgentStorage, message: object) -> None:
+def test_any_logs_message_comes_back_equal(store: AgentStorage, message: Message) -> None:
     logs = table(Signal.LOGS, message)
     store.purge()
     store.write(Batch("one", SPANS.empty_table(), logs))

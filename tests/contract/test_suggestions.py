@@ -33,7 +33,7 @@ def test_operations(store: AgentStorage) -> None:
 ROWS = [
     span(
         [("item.one", "1"), ("item.two", "2")],
-        events=[event(attributes=[("event.key", "e")])],
+        events=[event("event", [("event.key", "e")])],
         links=[link([("link.key", "l")])],
         resource=resource("shop", host="node"),
         scope=scope("library", "1", team="blue"),
@@ -42,7 +42,7 @@ ROWS = [
 
 
 def test_attribute_keys(store: AgentStorage) -> None:
-    store.write(batch(ROWS, [log(attributes=[("log.key", "x")])]))
+    store.write(batch(ROWS, [log("hello", [("log.key", "x")])]))
     assert store.attribute_keys(Signal.TRACES) == ["item.one", "item.two"]
     assert store.attribute_keys(Signal.TRACES, prefix="item.t") == ["item.two"]
     assert store.attribute_keys(Signal.TRACES, limit=1) == ["item.one"]
@@ -57,7 +57,7 @@ def test_attribute_keys(store: AgentStorage) -> None:
 
 def test_attribute_values_most_frequent_first(store: AgentStorage) -> None:
     rows = [span([("k", value)]) for value in ("a", "b", "b", 7, 7, 7, True)]
-    store.write(batch([*rows, *ROWS], [log(attributes=[("k", "log")])]))
+    store.write(batch([*rows, *ROWS], [log("hello", [("k", "log")])]))
     assert store.attribute_values(Signal.TRACES, "k") == [("7", "i"), ("b", "s"), ("a", "s"), ("true", "b")]
     assert store.attribute_values(Signal.TRACES, "k", limit=1) == [("7", "i")]
     assert store.attribute_values(Signal.TRACES, "k", prefix="b") == [("b", "s")]

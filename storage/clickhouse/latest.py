@@ -1,0 +1,40 @@
+"""Rows that are replaced by later versions: what to select from, so that only the latest ones are seen."""
+
+from collections.abc import Sequence
+
+from storage.clickhouse.bindings import Bindings, id_list
+from storage.clickhouse.engine import Engine
+
+_MAX_GROUPS = 20_000  # of more groups than this, merging the whole table costs less than naming them
+
+
+def latest_of_groups(table: str, columns: Sequence[str], group_keys: Sequence[str]) -> str:
+    """Return a FROM clause for the latest rows of some groups.
+
+    Not FINAL, which merges with its neighbours whatever it touches: 1 to 5 ms instead of 20 to 80 at 200,000 rows.
+    """
+    names = ", ".join(columns)
+    keys = id_list([key.encode() for key in group_keys])
+    return f"""(
+        SELECT {names} FROM (
+            SELECT {names}, is_deleted FROM {table} WHERE group_key IN ({keys})
+            ORDER BY version DESC LIMIT 1 BY group_key, id)
+        WHERE is_deleted = 0)"""
+
+
+def latest(engine: Engine, table: str, columns: Sequence[str], narrow: Sequence[str], bindings: Bindings) -> str | None:
+    """Return a FROM clause for latest rows, or None when there is none that matters.
+
+    `narrow` are conditions that few rows of any version meet (ids, not times); the clause may hold rows that do not
+    meet them, and holds all that do.
+    """
+    if not narrow:
+        return f"{table} FINAL"
+    rows = engine.query(
+        f"SELECT DISTINCT group_key FROM {table} PREWHERE {' AND '.join(narrow)} LIMIT {_MAX_GROUPS + 1}",
+        bindings.parameters,
+    )
+    keys = [key.decode() for key in rows["group_key"].to_pylist()]
+    if len(keys) > _MAX_GROUPS:
+        return f"{table} FINAL"
+    return latest_of_groups(table, columns, keys) if keys else None
