@@ -106,8 +106,8 @@ class _Compiler:
         if isinstance(stage, LineFilter):
             self.filters.append(_line(stage))
             return
-        for_storage = isinstance(stage, (Matcher, Both, Either, NumberTest)) and not parsed
-        if not for_storage or not self.add(stage, (Level.RESOURCE, Level.ITEM)):
+        condition = stage if isinstance(stage, (Matcher, Both, Either, NumberTest)) and not parsed else None
+        if condition is None or not self.add(condition, (Level.RESOURCE, Level.ITEM)):
             self.rest.append(stage)
 
     def add(self, part: LabelFilter, levels: tuple[Level, ...]) -> bool:
