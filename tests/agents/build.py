@@ -60,13 +60,17 @@ class Trace:
 
     def agent(self, name: str, start: float, end: float, parent: Span | None = None, **more: Value) -> Span:
         """Add an agent run as OTel GenAI writes it, with one model call in it."""
-        run = self.span(f"invoke_agent {name}", start, end, genai("invoke_agent", **{"agent.name": name, **more}), parent)
+        run = self.span(
+            f"invoke_agent {name}", start, end, genai("invoke_agent", **{"agent.name": name, **more}), parent
+        )
         self.span("chat m", start, start + 1, genai("chat", **{"request.model": "m"}), run)
         return run
 
     def tool(self, name: str, start: float, end: float, parent: Span | None = None, **more: Value) -> Span:
         """Add a tool call as OTel GenAI writes it."""
-        return self.span(f"execute_tool {name}", start, end, genai("execute_tool", **{"tool.name": name, **more}), parent)
+        return self.span(
+            f"execute_tool {name}", start, end, genai("execute_tool", **{"tool.name": name, **more}), parent
+        )
 
 
 def genai(operation: str, **more: Value) -> dict[str, Value]:
@@ -74,15 +78,21 @@ def genai(operation: str, **more: Value) -> dict[str, Value]:
     return {"gen_ai.operation.name": operation, **{f"gen_ai.{key}": value for key, value in more.items()}}
 
 
-def log(body: Value, at: float = 0, trace: Trace | None = None, span: Span | None = None, severity: int = 9, **attributes: Value) -> LogRecord:
-    """Return a log record, in a trace and span or outside any."""
+def log(
+    body: Value,
+    at: float = 0,
+    span: Span | None = None,
+    severity: int = 9,
+    keys: dict[str, Value] | None = None,
+) -> LogRecord:
+    """Return a log record, written in a span or outside any trace."""
     return LogRecord(
-        trace_id=span.trace_id if span else trace.trace_id if trace else b"",
+        trace_id=span.trace_id if span else b"",
         span_id=span.span_id if span else b"",
         time_unix_nano=T0 + round(at * MS),
         severity_number=severity,
         body=body,
-        attributes=attributes,
+        attributes=keys or {},
         service_name="app",
         scope_name="orchestrator",
         event_name="",

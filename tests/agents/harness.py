@@ -1,4 +1,5 @@
-"""Offline harness: load captured OTLP requests, form groups as the collector would, detect, and score against the truth.
+"""Offline harness: load captured OTLP requests, form groups as the collector would, detect, and score against the
+truth.
 
 The comparison is the multiset of (from, to) per scenario. Rows of kind "return", attempts that were not completed, and
 transfers the truth calls optional count neither way.
@@ -62,8 +63,7 @@ def read_spans(request: Any) -> list[Span]:
     for resource_spans in request.resource_spans:
         resource = _attributes(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                spans.append(_span(span, resource, scope_spans.scope.name))
+            spans += [_span(span, resource, scope_spans.scope.name) for span in scope_spans.spans]
     return spans
 
 
@@ -93,21 +93,23 @@ def read_logs(request: Any) -> list[LogRecord]:
     for resource_logs in request.resource_logs:
         resource = _attributes(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
-            for record in scope_logs.log_records:
-                records.append(
-                    LogRecord(
-                        trace_id=record.trace_id,
-                        span_id=record.span_id,
-                        time_unix_nano=record.time_unix_nano or record.observed_time_unix_nano,
-                        severity_number=record.severity_number,
-                        body=_value(record.body),
-                        attributes=_attributes(record.attributes),
-                        service_name=str(resource.get("service.name", "")),
-                        scope_name=scope_logs.scope.name,
-                        event_name=record.event_name,
-                    )
-                )
+            service = str(resource.get("service.name", ""))
+            records += [_record(record, service, scope_logs.scope.name) for record in scope_logs.log_records]
     return records
+
+
+def _record(record: Any, service: str, scope: str) -> LogRecord:
+    return LogRecord(
+        trace_id=record.trace_id,
+        span_id=record.span_id,
+        time_unix_nano=record.time_unix_nano or record.observed_time_unix_nano,
+        severity_number=record.severity_number,
+        body=_value(record.body),
+        attributes=_attributes(record.attributes),
+        service_name=service,
+        scope_name=scope,
+        event_name=record.event_name,
+    )
 
 
 def _attributes(pairs: Iterable[Any]) -> dict[str, Value]:
@@ -124,7 +126,7 @@ def _value(value: Any) -> Value:
 
 
 def detect_store(spans: Sequence[Span], logs: Sequence[LogRecord], options: Options | None = None) -> list[Transfer]:
-    """Detect over a whole store: groups are formed over all its traces, log records without a trace by service and time."""
+    """Detect over a whole store: groups over all its traces, records without a trace by service and time."""
     options = options or Options()
     traces: dict[bytes, list[Span]] = defaultdict(list)
     for span in spans:

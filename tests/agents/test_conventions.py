@@ -26,7 +26,9 @@ def test_draft_with_source_and_target_of_the_handoff_on_the_tool_span() -> None:
     assert told(rows(swarm(Trace(), **handoff))) == A_TO_B
 
 
-@pytest.mark.parametrize(("mode", "kind", "waits"), [("pass_control", "handoff", False), ("return_to_caller", "delegation", True)])
+@pytest.mark.parametrize(
+    ("mode", "kind", "waits"), [("pass_control", "handoff", False), ("return_to_caller", "delegation", True)]
+)
 def test_draft_with_transfer_mode_and_target(mode: str, kind: str, waits: bool) -> None:
     transfer = {"tool.name": "x", "agent.name": "triage", "transfer.mode": mode, "transfer.target.name": "billing"}
     found = rows(swarm(Trace(), **{"transfer.target.type": "agent", **transfer}))
@@ -60,9 +62,12 @@ def test_caller_that_is_a_workflow_is_no_agent() -> None:
     [
         ("handoff from triage to billing", {"sentry.op": "gen_ai.handoff"}),
         ("Handoff: triage -> billing", {"gen_ai.operation.name": "handoff", "openai.agents.handoff.from": "triage"}),
-        ("acme.agent.handoff", {"gen_ai.operation.name": "handoff", "acme.handoff.source_agent": "triage", "acme.handoff.target_agent": "billing"}),
-        ("delegate", {"gen_ai.delegation.source.agent.name": "triage", "gen_ai.delegation.target.agent.name": "billing"}),
-        ("handoff", {"gen_ai.operation.name": "handoff", "gen_ai.agent.name": "triage", "gen_ai.target.agent.name": "billing"}),
+        ("acme.agent.handoff", {"gen_ai.operation.name": "handoff", "acme.handoff.source_agent": "triage",
+        "acme.handoff.target_agent": "billing"}),
+        ("delegate", {"gen_ai.delegation.source.agent.name": "triage",
+        "gen_ai.delegation.target.agent.name": "billing"}),
+        ("handoff", {"gen_ai.operation.name": "handoff", "gen_ai.agent.name": "triage",
+        "gen_ai.target.agent.name": "billing"}),
         ("step", {"gen_ai.source_agent": "triage", "gen_ai.target_agent": "billing"}),
         ("handoff", {"span.kind": "handoff", "fromAgent": "triage", "toAgent": "billing"}),
     ],
@@ -77,7 +82,11 @@ def test_vendors_handoff_spans(name: str, attributes: dict[str, Value]) -> None:
 
 def test_handoff_recorded_as_an_event_of_the_run() -> None:
     trace = Trace()
-    keys: dict[str, Value] = {"gen_ai.handoff.from_agent": "root", "gen_ai.handoff.to_agent": "orders", "content": "take over"}
+    keys: dict[str, Value] = {
+        "gen_ai.handoff.from_agent": "root",
+        "gen_ai.handoff.to_agent": "orders",
+        "content": "take over",
+    }
     event = Event("gen_ai.agent.transfer", T0 + 20_000_000, keys)
     run = trace.span("invoke_agent root", 0, 60, genai("invoke_agent", **{"agent.name": "root"}), events=(event,))
     trace.agent("orders", 25, 55, run)
@@ -113,7 +122,12 @@ def test_langfuse_observations() -> None:
 
 def test_azure_thread_runs() -> None:
     trace = Trace(scope="azure.ai.agents")
-    run = trace.span("process_thread_run main", 0, 100, genai("process_thread_run", **{"agent.name": "main", "thread.id": "thread_1"}))
+    run = trace.span(
+        "process_thread_run main",
+        0,
+        100,
+        genai("process_thread_run", **{"agent.name": "main", "thread.id": "thread_1"}),
+    )
     tool = trace.tool("connected_agent", 10, 50, run)
     trace.agent("stock_agent", 11, 49, tool)
     assert told(rows(trace)) == [("main", "stock_agent", "agent_as_tool", True)]
@@ -134,7 +148,9 @@ def test_agent_to_agent_protocol_across_services() -> None:
     desk = trace.agent("front_desk", 0, 100)
     call = trace.span("a2a.client.send_message", 10, 90, {"a2a.method.name": "message/send"}, desk)
     server = trace.span("POST /a2a", 12, 88, {}, call, service="billing")
-    run = trace.span("invoke_agent billing", 15, 80, genai("invoke_agent", **{"agent.name": "billing"}), server, service="billing")
+    run = trace.span(
+        "invoke_agent billing", 15, 80, genai("invoke_agent", **{"agent.name": "billing"}), server, service="billing"
+    )
     trace.span("chat m", 16, 20, genai("chat"), run, service="billing")
     assert told(rows(trace)) == [("front_desk", "billing", "delegation", True)]
 
@@ -142,7 +158,9 @@ def test_agent_to_agent_protocol_across_services() -> None:
 def test_clocks_of_two_services_may_differ() -> None:
     trace = Trace()
     desk = trace.agent("front_desk", 0, 100)
-    run = trace.span("invoke_agent billing", 400, 480, genai("invoke_agent", **{"agent.name": "billing"}), desk, service="billing")
+    run = trace.span(
+        "invoke_agent billing", 400, 480, genai("invoke_agent", **{"agent.name": "billing"}), desk, service="billing"
+    )
     trace.span("chat m", 401, 420, genai("chat"), run, service="billing")
     assert told(rows(trace)) == [("front_desk", "billing", "delegation", True)]
 
@@ -176,7 +194,9 @@ def test_tool_after_the_agents_display_name() -> None:
     assert told(rows(trace)) == [("Triage Agent", "Billing Agent", "handoff", True)]
 
 
-@pytest.mark.parametrize("tool", ["transfer_money", "transfer_to_savings", "handoff_document", "route_to_host", "delegate_permissions"])
+@pytest.mark.parametrize(
+    "tool", ["transfer_money", "transfer_to_savings", "handoff_document", "route_to_host", "delegate_permissions"]
+)
 def test_tools_that_only_sound_like_handoffs(tool: str) -> None:
     trace = Trace()
     root = trace.span("workflow", 0, 100)
@@ -190,7 +210,11 @@ def test_declarations_are_not_transfers() -> None:
     trace.span("create_agent a", 0, 1, genai("create_agent", **{"agent.name": "a"}))
     trace.span("create_agent b", 2, 3, genai("create_agent", **{"agent.name": "b"}))
     run = trace.span("invoke_agent a", 5, 50, genai("invoke_agent", **{"agent.name": "a"}))
-    nodes: dict[str, Value] = {"gen_ai.workflow.edges": ["a -> b"], "gen_ai.agent.handoffs": '["b"]', "handoffs": '["b"]'}
+    nodes: dict[str, Value] = {
+        "gen_ai.workflow.edges": ["a -> b"],
+        "gen_ai.agent.handoffs": '["b"]',
+        "handoffs": '["b"]',
+    }
     trace.spans[-1] = replace(run, attributes={**run.attributes, **nodes})
     assert rows(trace) == []
 
@@ -269,8 +293,36 @@ def test_delegation_tool_without_a_span_of_the_delegate() -> None:
     lead = trace.agent("Lead", 0, 100)
     arguments: dict[str, Value] = {"tool.call.arguments": '{"coworker": "Senior Researcher", "task": "find out"}'}
     trace.tool("delegate_work_to_coworker", 10, 50, lead, **arguments)
-    refused = {**arguments, "tool.call.result": "coworker mentioned not found", "tool.call.arguments": '{"coworker": "Ghost"}'}
+    refused = {
+        **arguments,
+        "tool.call.result": "coworker mentioned not found",
+        "tool.call.arguments": '{"coworker": "Ghost"}',
+    }
     trace.tool("delegate_work_to_coworker", 60, 61, lead, **refused)
     found = rows(trace)
     assert told(found) == [("Lead", "Senior Researcher", "delegation", True), ("Lead", "Ghost", "delegation", False)]
     assert found[0].reason == "find out"
+
+
+def test_handoffs_without_a_target_stay_within_their_run() -> None:
+    """Two runs interleaved in one trace, each below its own workflow span."""
+    trace = Trace()
+    app = trace.span("request", 0, 200, scope="app")
+    for color, shift in (("red", 0), ("blue", 1)):
+        flow = trace.span("Agent Workflow", 1 + shift, 190, {}, app)
+        first = trace.agent(f"{color}_triage", 2 + shift, 50 + shift, flow)
+        trace.span("handoff", 49 + shift, 50 + shift, {"gen_ai.handoff.from_agent": f"{color}_triage"}, first)
+        trace.agent(f"{color}_billing", 60 - 5 * shift, 150, flow)
+    pairs = sorted((row.from_agent, row.to_agent) for row in rows(trace))
+    assert pairs == [("blue_triage", "blue_billing"), ("red_triage", "red_billing")]
+
+
+def test_flat_agents_in_tools_of_runs_side_by_side() -> None:
+    trace = Trace()
+    app = trace.span("request", 0, 200, scope="app")
+    for color, shift in (("red", 0), ("blue", 1)):
+        flow = trace.span("Agent Workflow", 1 + shift, 190, {}, app)
+        trace.tool("ask", 20 + shift, 80 + shift, trace.agent(f"{color}_manager", 2, 180, flow))
+        trace.agent(f"{color}_expert", 23, 79, flow)
+    pairs = sorted((row.from_agent, row.to_agent) for row in rows(trace))
+    assert pairs == [("blue_manager", "blue_expert"), ("red_manager", "red_expert")]

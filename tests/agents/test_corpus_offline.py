@@ -26,7 +26,9 @@ def test_corpus_meets_the_bars(corpus: list[Scenario], mode: str, capsys: pytest
 def test_verdicts_are_identical_in_every_mode(corpus: list[Scenario]) -> None:
     plain = detect_store(*store_of(corpus, "plain"))
     for mode in MODES[1:]:
-        assert sorted(detect_store(*store_of(corpus, mode)), key=lambda row: row.id) == sorted(plain, key=lambda row: row.id)
+        assert sorted(detect_store(*store_of(corpus, mode)), key=lambda row: row.id) == sorted(
+            plain, key=lambda row: row.id
+        )
 
 
 def test_one_scenario_alone_gives_the_rows_it_gives_among_all(corpus: list[Scenario]) -> None:

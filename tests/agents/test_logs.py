@@ -100,14 +100,16 @@ def test_lines_that_are_no_transfers(line: Value) -> None:
 
 @pytest.mark.parametrize("keys", [{"agent.id": "1"}, {"agent_id": 1}, {"agent.name": "1"}, {"gen_ai.agent.name": "1"}])
 def test_source_of_a_line_without_one_is_the_records_agent(keys: dict[str, Value]) -> None:
-    assert told(rows(logs=(log("Transferring to agent: 2", **keys),))) == [("1", "2", "handoff", True)]
+    assert told(rows(logs=(log("Transferring to agent: 2", keys=keys),))) == [("1", "2", "handoff", True)]
 
 
 def test_source_of_a_line_without_one_is_the_active_spans_agent() -> None:
     trace = Trace()
     run = trace.agent("triage", 0, 50)
     inside = trace.span("work", 10, 20, {}, run)
-    assert told(rows(trace, logs=(log("Transferring to agent: 2", 15, span=inside),))) == [("triage", "2", "handoff", True)]
+    assert told(rows(trace, logs=(log("Transferring to agent: 2", 15, span=inside),))) == [
+        ("triage", "2", "handoff", True)
+    ]
 
 
 def test_one_transfer_logged_by_several_loggers_counts_once() -> None:
@@ -150,7 +152,7 @@ def test_a_line_and_a_span_of_one_handoff_are_one_row() -> None:
 
 def test_structured_records() -> None:
     body: Value = {"event": "agent_transfer", "from_agent": "a1", "to_agent": "a2", "reason": "billing"}
-    by_keys = log("agent handoff", 100, **{"agent.from": "a2", "agent.to": "a3"})
+    by_keys = log("agent handoff", 100, keys={"agent.from": "a2", "agent.to": "a3"})
     found = rows(logs=(log(body), by_keys))
     assert told(found) == [("a1", "a2", "handoff", True), ("a2", "a3", "handoff", True)]
     assert found[0].reason == "billing"
@@ -158,7 +160,9 @@ def test_structured_records() -> None:
 
 def test_structured_records_about_something_else() -> None:
     body: Value = {"event": "permissions_checked", "from_agent": "a1", "to_agent": "a2"}
-    assert rows(logs=(log(body), log("transfer done", 5, **{"transfer.from": "acc-1", "transfer.to": "acc-2"}))) == []
+    assert (
+        rows(logs=(log(body), log("transfer done", 5, keys={"transfer.from": "acc-1", "transfer.to": "acc-2"}))) == []
+    )
 
 
 def test_log_lines_that_an_sdk_exports_as_spans() -> None:

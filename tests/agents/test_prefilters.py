@@ -99,5 +99,7 @@ def test_default_patterns_are_within_the_log_prefilter() -> None:
 def test_no_rule_reads_files_or_the_network() -> None:
     """The rules are pure: nothing in them imports storage, servers or I/O."""
     folder = Path(grouping.__file__).parent
-    forbidden = re.compile(r"^\s*(?:import|from) (?:storage|os|io|socket|pathlib|time|random|asyncio|subprocess)\b", re.MULTILINE)
+    forbidden = re.compile(
+        r"^\s*(?:import|from) (?:storage|os|io|socket|pathlib|time|random|asyncio|subprocess)\b", re.MULTILINE
+    )
     assert [path.name for path in folder.rglob("*.py") if forbidden.search(path.read_text())] == []

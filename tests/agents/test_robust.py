@@ -26,18 +26,23 @@ from tests.agents.harness import load
 KEYS = (
     "gen_ai.agent.name", "gen_ai.operation.name", "openinference.span.kind", "metadata", "gen_ai.tool.name",
     "gen_ai.tool.call.arguments", "input.value", "agent.name", "graph.node.id", "from_agent", "to_agent",
-    "langgraph.command.goto_node", "gen_ai.workflow.edges", "logfire.msg", "logfire.span_type", "gen_ai.conversation.id",
+    "langgraph.command.goto_node", "gen_ai.workflow.edges", "logfire.msg", "logfire.span_type",
+    "gen_ai.conversation.id",
     "langfuse.observation.usage_details", "gen_ai.usage.input_tokens", "executor.id", "message.destination_executor_id",
     "ai.operationId", "ai.telemetry.functionId", "traceloop.span.kind", "langfuse.observation.type",
 )  # fmt: skip
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.binary(max_size=4),
-    st.sampled_from(["", "a", "b", "null", "AGENT", "TOOL", "LLM", "handoff", "invoke_agent", "{", "[1", '{"agent_name": 5}',
-                     '{"langgraph_node": "a", "langgraph_checkpoint_ns": "a:1|b:2"}', "transfer_to_agent", "transfer_to_b"]),
+    st.sampled_from(["", "a", "b", "null", "AGENT", "TOOL", "LLM", "handoff", "invoke_agent", "{", "[1",
+    '{"agent_name": 5}',
+                     '{"langgraph_node": "a", "langgraph_checkpoint_ns": "a:1|b:2"}', "transfer_to_agent",
+                     "transfer_to_b"]),
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=2), st.text(max_size=2), max_size=2),
 )  # fmt: skip
 TIMES = st.one_of(st.integers(0, 50), st.sampled_from([0, 2**63, 2**64 - 1]))
-NAMES = st.sampled_from(["", "invoke_agent a", "handoff to b", "x → y.handoff", "agent run", "agent_run [b]", "execute_tool t"])
+NAMES = st.sampled_from(
+    ["", "invoke_agent a", "handoff to b", "x → y.handoff", "agent run", "agent_run [b]", "execute_tool t"]
+)
 
 
 @st.composite
@@ -64,7 +69,9 @@ def spans(draw: st.DrawFn) -> Span:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(spans(), max_size=14), st.randoms(use_true_random=False))
-def test_any_spans_in_any_order_any_number_of_times_give_one_result(given_spans: list[Span], mixed: random.Random) -> None:
+def test_any_spans_in_any_order_any_number_of_times_give_one_result(
+    given_spans: list[Span], mixed: random.Random
+) -> None:
     plain = detect(given_spans, [], Options())
     again = given_spans + given_spans[: len(given_spans) // 2]
     mixed.shuffle(again)
@@ -140,7 +147,10 @@ def test_groups_follow_a_conversation_only_while_it_goes_on() -> None:
     gap = JOIN_GAP_NANO
     traces = [summary(1, 0, 1, (), "c"), summary(2, gap, gap + 1, (), "c"), summary(3, 3 * gap, 3 * gap + 1, (), "c")]
     assert ids(form_groups(traces)) == [[1, 2], [3]]
-    across = [summary(1, JOIN_BUCKET_NANO - 2, JOIN_BUCKET_NANO - 1, (), "c"), summary(2, JOIN_BUCKET_NANO, JOIN_BUCKET_NANO + 1, (), "c")]
+    across = [
+        summary(1, JOIN_BUCKET_NANO - 2, JOIN_BUCKET_NANO - 1, (), "c"),
+        summary(2, JOIN_BUCKET_NANO, JOIN_BUCKET_NANO + 1, (), "c"),
+    ]
     assert ids(form_groups(across)) == [[1], [2]]
 
 

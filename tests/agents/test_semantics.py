@@ -153,7 +153,16 @@ def test_calls_made_inside_a_tool_are_calls_of_their_own() -> None:
     assert counted_model_calls(trace.spans) == {(span.trace_id, span.span_id) for span in (outer, inner)}
 
 
-@pytest.mark.parametrize("scenario", ["google_adk__native/4_agent", "google_adk__native_schema1/4_agent", "strands__native/4_agent", "ms_agent_framework__native/4_agent", "pydantic_ai__native/4_"])
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "google_adk__native/4_agent",
+        "google_adk__native_schema1/4_agent",
+        "strands__native/4_agent",
+        "ms_agent_framework__native/4_agent",
+        "pydantic_ai__native/4_",
+    ],
+)
 def test_captured_runs_count_every_model_call_once(scenario: str) -> None:
     """Five calls were made in each of these runs; agent spans repeat their sums."""
     assert [len(counted_model_calls(found.spans)) for found in load(only=scenario)] == [5]

@@ -1,7 +1,7 @@
 """Runs side by side: which runs share a container span, and in which order they ran.
 
-A container is the nearest span above a run that holds another run as well. Runs that overlap, and graph nodes of one step,
-form one wave: they run beside each other, not one after the other.
+A container is the nearest span above a run that holds another run as well. Runs that overlap, and graph nodes of one
+step, form one wave: they run beside each other, not one after the other.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def find_edges(group: Group, left_out: set[int]) -> Iterator[Edge]:
 
 
 def _containers(group: Group, left_out: set[int]) -> list[int]:
-    """Return for every span the nearest span at or above it that holds two runs or more; ROOT if a run or tool comes first."""
+    """Return for every span the nearest one at or above that holds several runs; ROOT if a run or tool is nearer."""
     forest = group.forest
     tops = {run.top for run in group.activations.real}
     counted = {run.top for run in group.activations.real if run.number not in left_out}

@@ -33,8 +33,9 @@ class Claims:
 def settle(group: Group, triggers: Iterable[Trigger]) -> Claims:
     """Match triggers with runs.
 
-    In order: the run that is the span or runs below it; the run called like the target, each taking the latest trigger before
-    it; for triggers without a target the next run beside the source. Deterministic in the set of triggers.
+    In order: the run that is the span or runs below it; the run called like the target, each taking the latest
+    trigger before it; for triggers without a target the next run beside the source. Deterministic in the set of
+    triggers.
     """
     ordered = sorted(triggers, key=lambda t: (t.time, t.index, t.rule, t.target))
     claims = Claims(group)
@@ -128,7 +129,10 @@ def _claim_next(claims: Claims, triggers: list[Trigger]) -> list[Trigger]:
             continue
         at = bisect_left(starts, trigger.time)
         beside = [run for run in runs[at : at + _LOOK_BACK] if _beside(claims.group, trigger, run)]
-        following = next(iter(beside), None)
+        lineage = claims.group.lineage(trigger.index)
+        following = min(
+            beside, key=lambda run: (claims.group.distance(lineage, run.top), run.start, run.top), default=None
+        )
         if following is not None and following.number not in claims.by_run:
             claims.claim(following.number, trigger)
         else:
@@ -205,7 +209,8 @@ class _Index:
     def is_evident(self, claims: Claims, trigger: Trigger) -> bool:
         """Tell whether a transfer counts as done although no span shows the target running.
 
-        A tool that runs the target itself does, unless it failed. So does any trigger where no agent run is visible at all.
+        A tool that runs the target itself does, unless it failed. So does any trigger where no agent run is visible
+        at all.
         """
         if trigger.failed or not trigger.target or not trigger.source:
             return False

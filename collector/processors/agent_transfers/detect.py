@@ -41,9 +41,9 @@ _FOLLOWING: tuple[tuple[str, _StructureRule], ...] = (
 def detect(spans: Sequence[Span], logs_: Sequence[LogRecord], options: Options) -> list[Transfer]:
     """Return the transfers of one group, ordered by time.
 
-    The group is all spans and log records of traces that belong together (see `grouping`); log records without a trace may
-    be given on their own. The result depends on the set of spans and records only: not on their order, on how they were
-    batched, or on exact repetitions.
+    The group is all spans and log records of traces that belong together (see `grouping`); log records without a
+    trace may be given on their own. The result depends on the set of spans and records only: not on their order, on
+    how they were batched, or on exact repetitions.
     """
     return detect_prepared(prepare(spans), logs_, options)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from collector.processors.agent_transfers.activations import Activation, Activations, find_activations
 from collector.processors.agent_transfers.grouping import link_components
@@ -14,6 +15,9 @@ from collector.processors.agent_transfers.identity.resolve import agent_runs
 from collector.processors.agent_transfers.model import Span
 from collector.processors.agent_transfers.names import normal, stem
 from collector.processors.agent_transfers.tree import ROOT, Forest, build_forest
+
+MAX_LINEAGE = 64
+"""How far up relations between spans are looked for."""
 
 TOLERANCE_NANO = 2_000_000
 """Clocks and rounding: how far a span may start before the one that caused it ended."""
@@ -66,6 +70,20 @@ class Group:
     def _below_agent_kind(self, index: int) -> bool:
         """An agent run without a usable name around a span: then the run before it is not its owner."""
         return any(self.facts[above].fields.operation == "invoke_agent" for above in self.forest.ancestors(index))
+
+    def lineage(self, index: int) -> dict[int, int]:
+        """Return the spans from one up to its root, each with its distance; bounded."""
+        return {above: steps for steps, above in enumerate(islice((index, *self._above(index)), MAX_LINEAGE))}
+
+    def _above(self, index: int) -> Iterator[int]:
+        return islice(self.forest.ancestors(index), MAX_LINEAGE)
+
+    def distance(self, lineage: dict[int, int], index: int) -> int:
+        """Return how far up a lineage the first span is that is also above `index`: the smaller, the closer related."""
+        for above in (index, *self._above(index)):
+            if above in lineage:
+                return lineage[above]
+        return MAX_LINEAGE
 
     def tool_above(self, index: int) -> int:
         """Return the nearest tool span above, up to the activation around; ROOT if there is none."""

@@ -1,9 +1,9 @@
 """Which traces make one group, and which rows are worth grouping at all. Pure; shared with the ingest side.
 
-Traces joined by span links always belong together. Traces of one conversation belong together only when the conversation
-id looks globally unique, one starts at most `JOIN_GAP_NANO` after the other ended, and both start in the same hour: people
-reuse ids like `thread-1` for unrelated runs, and a conversation may go on for days. The hour keeps a chain bounded and the
-cut the same whatever part of the conversation is looked at.
+Traces joined by span links always belong together. Traces of one conversation belong together only when the
+conversation id looks globally unique, one starts at most `JOIN_GAP_NANO` after the other ended, and both start in the
+same hour: people reuse ids like `thread-1` for unrelated runs, and a conversation may go on for days. The hour keeps
+a chain bounded and the cut the same whatever part of the conversation is looked at.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def summarise(spans: Sequence[Span]) -> TraceSummary:
 def form_groups(traces: Iterable[TraceSummary]) -> list[tuple[bytes, ...]]:
     """Partition traces into groups; each group and the list are in a fixed order.
 
-    Links to traces that are not given still join the traces that share them. A group larger than `MAX_GROUP_TRACES` is cut
-    into runs of that many traces in order of their start.
+    Links to traces that are not given still join the traces that share them. A group larger than `MAX_GROUP_TRACES`
+    is cut into runs of that many traces in order of their start.
     """
     known = sorted(
         {trace.trace_id: trace for trace in traces}.values(), key=lambda t: (t.start_time_unix_nano, t.trace_id)

@@ -1,4 +1,4 @@
-"""Values the transfer rules read and write: spans, log records and transfers, detached from any engine or wire format."""
+"""What the transfer rules read and write: spans, log records, transfers, free of any engine or wire format."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def _around(
     parents: dict[tuple[bytes, bytes], tuple[bytes, bytes]],
     operations: dict[tuple[bytes, bytes], str],
 ) -> Iterable[tuple[bytes, bytes]]:
-    """Yield the spans around calls up to the tool call they are made in; a shared path or a cycle is walked once only."""
+    """Yield the spans around calls, up to the tool call they are made in; a shared path or a cycle is walked once."""
     seen: set[tuple[bytes, bytes]] = set()
     for call in calls:
         at = parents.get(call)

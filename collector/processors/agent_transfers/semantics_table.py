@@ -1,8 +1,8 @@
 """The conventions' attribute keys per normalised field, as pure data: in each tuple the first key present wins.
 
 Sources: OTel GenAI (released and latest), OpenInference, Traceloop/OpenLLMetry, LangSmith, Langfuse, Vercel AI SDK,
-logfire and pydantic-ai, Google ADK, Microsoft, Sentry, AG2, Mastra, MLflow. Keys whose value needs more than a cast (JSON text, names
-inside span names) are not here: see `semantics.py`.
+logfire and pydantic-ai, Google ADK, Microsoft, Sentry, AG2, Mastra, MLflow. Keys whose value needs more than a cast
+(JSON text, names inside span names) are not here: see `semantics.py`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ FIELD_KEYS: Final = MappingProxyType(
             "conversationId", "mlflow.trace.session", "sentry.conversation.id",
         ),
         "user_id": (
-            "user.id", "enduser.id", "langfuse.user.id", "langfuse.trace.user_id", ASSOCIATION + "user_id", "gen_ai.user",
+            "user.id", "enduser.id", "langfuse.user.id", "langfuse.trace.user_id", ASSOCIATION + "user_id",
+            "gen_ai.user",
             "gen_ai.user.id", "langsmith.metadata.user_id", "ai.telemetry.metadata.userId", "user_id",
             "mlflow.trace.user",
         ),
@@ -50,7 +51,8 @@ FIELD_KEYS: Final = MappingProxyType(
         ),
         "operation": (
             "gen_ai.operation.name", "openinference.span.kind", "traceloop.span.kind", "langfuse.observation.type",
-            "langsmith.span.kind", "ai.operationId", "sentry.op", "ag2.span.type", "mastra.span.type", "llm.request.type",
+            "langsmith.span.kind", "ai.operationId", "sentry.op", "ag2.span.type", "mastra.span.type",
+            "llm.request.type",
             "mlflow.spanType", "gen_ai.span.kind",
         ),
         "input_tokens": (
@@ -78,23 +80,26 @@ FIELD_KEYS: Final = MappingProxyType(
             "gen_ai.usage.cost_usd",
         ),
         "tool_name": (
-            "gen_ai.tool.name", "tool.name", "tool_call.function.name", "ai.toolCall.name", "mcp.tool.name", "tool_name",
+            "gen_ai.tool.name", "tool.name", "tool_call.function.name", "ai.toolCall.name", "mcp.tool.name",
+            "tool_name",
             "mastra.tool.name", "toolName",
         ),
     }
 )  # fmt: skip
-"""Field name to ordered attribute keys. Text fields take text; `*_tokens` integers; `cost_usd` a float in US dollars."""
+"""Field to ordered attribute keys. Text fields take text, `*_tokens` integers, `cost_usd` a float in US dollars."""
 
 OPERATIONS: Final = MappingProxyType(
     {
         "chat": "chat", "generate_content": "chat", "text_completion": "text_completion", "completion": "chat",
-        "generation": "chat", "llm": "chat", "chat_model": "chat", "chat_completion": "chat", "chat_completions": "chat",
+        "generation": "chat", "llm": "chat", "chat_model": "chat", "chat_completion": "chat",
+        "chat_completions": "chat",
         "response": "chat", "responses": "chat", "model_generation": "chat", "llm_request": "chat", "messages": "chat",
         "generate_text_do_generate": "chat", "stream_text_do_stream": "chat", "generate_object_do_generate": "chat",
         "stream_object_do_stream": "chat", "rerank": "rerank", "reranker": "rerank", "model_inference": "chat",
         "embeddings": "embeddings", "embedding": "embeddings", "embed": "embeddings", "embed_do_embed": "embeddings",
         "embed_many_do_embed": "embeddings",
-        "invoke_agent": "invoke_agent", "agent": "invoke_agent", "agent_run": "invoke_agent", "run_agent": "invoke_agent",
+        "invoke_agent": "invoke_agent", "agent": "invoke_agent", "agent_run": "invoke_agent",
+        "run_agent": "invoke_agent",
         "agent_step": "invoke_agent", "invoke_local_agent": "invoke_agent", "process_thread_run": "invoke_agent",
         "start_thread_run": "invoke_agent", "subagent": "invoke_agent", "sub_agent": "invoke_agent",
         "execute_tool": "execute_tool", "tool": "execute_tool", "function": "execute_tool", "tool_call": "execute_tool",

@@ -15,7 +15,8 @@ ROOT = -1
 class Forest:
     """Spans by position, ordered by (start, trace id, span id); relations are positions, `ROOT` where there is none.
 
-    `top_down` lists every span after its parent. A span whose parent is missing, is itself, or closes a cycle is a root.
+    `top_down` lists every span after its parent. A span whose parent is missing, is itself, or closes a cycle is a
+    root.
     """
 
     spans: tuple[Span, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from math import isfinite
 
 import orjson
 
@@ -45,7 +46,7 @@ def number(value: Value) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, (int, float)) and value == value and abs(value) != float("inf"):
+    if isinstance(value, (int, float)) and isfinite(value):
         return float(value)
     return None
 

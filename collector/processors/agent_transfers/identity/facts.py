@@ -39,7 +39,7 @@ class Strength(IntEnum):
     NODE = 2
     """A node of a graph or a named call, which may be plain code: believed only with a model call of its own."""
     WEAK = 3
-    """Said to be an agent, but named by its span only: believed with a model call of its own, where calls are seen at all."""
+    """Said to be an agent, but named by its span only: needs a model call of its own where calls are seen at all."""
     STRONG = 4
     """The telemetry says it is an agent run."""
 
@@ -74,7 +74,7 @@ def facts_of(span: Span) -> Facts:
 
 
 def _operation_by_any_key(attributes: Attributes) -> str:
-    """Read the operation of an unknown convention: some key that ends like a kind has a value that can only mean one."""
+    """Read the operation in an unknown convention: some key that ends like a kind has a value that means only one."""
     for key in sorted(attributes):
         value = attributes[key]
         if key.lower().endswith(_KIND_SUFFIXES) and isinstance(value, str) and value.lower() in _KINDS:

@@ -1,7 +1,9 @@
-"""LangGraph: agents are graph nodes. The node path is in `langgraph_checkpoint_ns`, the agent's name in `lc_agent_name`.
+"""LangGraph: agents are graph nodes. The node path is in `langgraph_checkpoint_ns`, the agent's name in
+`lc_agent_name`.
 
-A node is not an agent by itself: prebuilt agents are graphs whose inner nodes are called `agent`, `model`, `tools`. So the
-agent is the last node of the path that is not such an inner node, or the graph around inner nodes when there is none.
+A node is not an agent by itself: prebuilt agents are graphs whose inner nodes are called `agent`, `model`, `tools`.
+So the agent is the last node of the path that is not such an inner node, or the graph around inner nodes when there
+is none.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def node_of(attributes: Attributes) -> str:
 
 def entry(attributes: Attributes, key: str) -> str:
     """Return a metadata entry under the known prefixes or, failing that, under any."""
-    return metadata(attributes, key) or first_text(attributes, (name for name in attributes if name.endswith("." + key)))
+    return metadata(attributes, key) or first_text(
+        attributes, (name for name in attributes if name.endswith("." + key))
+    )
 
 
 def path_of(attributes: Attributes) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """An agent that runs while another agent's tool call is open, in instrumentations that do not nest the spans.
 
-Containment in time alone is weak, so the run has to fill most of the tool call, and spans must not show another run in it.
+Containment in time alone is weak, so the run has to fill most of the tool call, and spans must not show another run
+in it.
 """
 
 from __future__ import annotations
@@ -55,21 +56,21 @@ def _tools_by_trace(group: Group, explained: set[int]) -> dict[bytes, tuple[list
 
 
 def _open_tool(group: Group, run: Activation, tools: dict[bytes, tuple[list[int], list[int]]]) -> int:
-    """Return the tool call started last before the run that is open during all of it."""
+    """Return the tool call that is open during all of a run: of several the closest relative, then the latest."""
     if _beside_others(group, run):
         return ROOT
     starts, positions = tools.get(group.forest.spans[run.top].trace_id, ([], []))
     at = bisect_right(starts, run.start + TOLERANCE_NANO)
-    for index in positions[max(0, at - _LOOK_BACK) : at][::-1]:
-        span = group.forest.spans[index]
-        fills = run.end - run.start >= _FILLED_SHARE * (span.end_time_unix_nano - span.start_time_unix_nano)
-        if (
-            fills
-            and span.end_time_unix_nano + TOLERANCE_NANO >= run.end
-            and not same_agent(group.owner(index)[0], run.name)
-        ):
-            return index
-    return ROOT
+    open_ones = [index for index in positions[max(0, at - _LOOK_BACK) : at] if _holds(group, index, run)]
+    lineage = group.lineage(run.top)
+    return min(open_ones, key=lambda index: (group.distance(lineage, index), -index), default=ROOT)
+
+
+def _holds(group: Group, index: int, run: Activation) -> bool:
+    span = group.forest.spans[index]
+    fills = run.end - run.start >= _FILLED_SHARE * (span.end_time_unix_nano - span.start_time_unix_nano)
+    ends_later = span.end_time_unix_nano + TOLERANCE_NANO >= run.end
+    return fills and ends_later and not same_agent(group.owner(index)[0], run.name)
 
 
 def _beside_others(group: Group, run: Activation) -> bool:

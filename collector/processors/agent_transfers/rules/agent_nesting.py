@@ -1,4 +1,4 @@
-"""An agent's run inside another agent's run: a delegation, or an agent used as a tool when a tool call is in between."""
+"""An agent's run inside another agent's run: a delegation, or an agent used as a tool if a tool call is between."""
 
 from __future__ import annotations
 

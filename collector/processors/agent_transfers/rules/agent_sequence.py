@@ -22,7 +22,7 @@ _GENERAL_RECORDERS = ("langsmith", "langfuse", "opentelemetry.sdk", "traceloop.t
 
 
 def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
-    """Yield every unclaimed run that directly follows another agent's run in one workflow, with the earlier run as trigger."""
+    """Yield every unclaimed run that directly follows another agent's in one workflow; the earlier is the trigger."""
     waited_for = {number for number, trigger in claims.by_run.items() if trigger.waits}
     for edge in find_edges(claims.group, waited_for):
         before, after = edge.before, edge.after
@@ -72,7 +72,7 @@ def comes_back(claims: Claims, before: Activation, after: Activation) -> bool:
 
 
 def _same_workflow(group: Group, edge: Edge) -> bool:
-    """An application's span around two agents proves nothing; the framework's own does, and so does one conversation."""
+    """An application's span around two agents proves nothing; the framework's own and one conversation do."""
     left, right = edge.before.conversation, edge.after.conversation
     if left and left == right:
         return True

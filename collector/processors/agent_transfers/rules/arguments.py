@@ -1,4 +1,4 @@
-"""The arguments of a tool call, wherever an instrumentation put them: JSON attributes, wrapped objects, span events, reprs."""
+"""A tool call's arguments, wherever they were put: JSON attributes, wrapped objects, span events, reprs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ ARGUMENT_KEYS = (
     "tool.input", "tool.parameters", "gen_ai.prompt", "mastra.tool.input",
 )  # fmt: skip
 _RESULT_KEYS = (
-    "gen_ai.tool.call.result", "output.value", "tool_response", "gcp.vertex.agent.tool_response", "traceloop.entity.output",
+    "gen_ai.tool.call.result", "output.value", "tool_response", "gcp.vertex.agent.tool_response",
+    "traceloop.entity.output",
     "ai.toolCall.result", "langfuse.observation.output", "gen_ai.tool.output", "mlflow.spanOutputs", "output",
 )  # fmt: skip
 _WRAPPERS = ("kwargs", "inputs", "input", "arguments", "args", "parameters", "input_str", "tool_input")

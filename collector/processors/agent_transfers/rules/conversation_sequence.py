@@ -84,9 +84,10 @@ def _in_conversation(claims: Claims, traces: dict[bytes, list[Activation]]) -> I
             before, after = max(earlier, key=lambda run: (run.end, run.top)), later[0]
             apart = claims.group.component_of(before.top) != claims.group.component_of(after.top)
             next_turn = same_agent(earlier[0].name, after.name)
-            if apart and not next_turn and after.start >= before.end and follows(before.end, before.start, after.start):
-                if _can_follow(claims, before, after) and before.conversation == after.conversation:
-                    yield after, follow(claims, before, after, RULE, SEQUENCE, 0.4)
+            directly = after.start >= before.end and follows(before.end, before.start, after.start)
+            together = before.conversation == after.conversation and _can_follow(claims, before, after)
+            if apart and directly and together and not next_turn:
+                yield after, follow(claims, before, after, RULE, SEQUENCE, 0.4)
 
 
 def _can_follow(claims: Claims, before: Activation, after: Activation) -> bool:

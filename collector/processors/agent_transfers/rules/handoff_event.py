@@ -26,8 +26,8 @@ def find(group: Group, index: int) -> list[Trigger]:
             continue
         kind = DELEGATION if "delegat" in event.name.lower() else HANDOFF
         trigger = at_span(
-            group, index, RULE, kind, named.target, 0.9, source=named.source, waits=kind == DELEGATION, reason=named.reason,
-            source_id=named.source_id, target_id=named.target_id,
+            group, index, RULE, kind, named.target, 0.9, source=named.source, waits=kind == DELEGATION,
+            reason=named.reason, source_id=named.source_id, target_id=named.target_id,
         )  # fmt: skip
         found.append(_at_time(trigger, event.time_unix_nano))
     return found

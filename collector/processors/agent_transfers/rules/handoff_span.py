@@ -42,11 +42,7 @@ def find(group: Group, index: int) -> Trigger | None:
         return None
     if _other_target(span):
         return None
-    source = (
-        (named.source if named else "")
-        or from_name
-        or (_source_as_input(group, index) if to_name else "")
-    )
+    source = (named.source if named else "") or from_name or (_source_as_input(group, index) if to_name else "")
     target = (named.target if named else "") or to_name
     if not source and group.activations.around(index) is None and facts.owner:
         source = facts.owner

@@ -1,7 +1,7 @@
 """Tools whose call is a handoff: `transfer_to_agent(agent_name=…)`, `handoff(to_agent=…)`, `transfer_to_<agent>`.
 
-A name like `transfer_money` proves nothing: a tool counts when it is called after agents, takes an agent as its argument,
-or ends in the name of an agent that runs in the same group.
+A name like `transfer_money` proves nothing: a tool counts when it is called after agents, takes an agent as its
+argument, or ends in the name of an agent that runs in the same group.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from collector.processors.agent_transfers.values import first_text
 
 RULE = "handoff_tool"
 
-_VERB = r"(?:transfer|handoff|hand_off|handover|hand_over|delegate|delegation|route|switch|escalate|redirect|goto|go|assign|forward)"
+_VERB = (
+    r"(?:transfer|handoff|hand_off|handover|hand_over|delegate|delegation|route|switch|escalate|redirect|goto|go|assign"
+    r"|forward)"
+)
 _THING = r"(?:task|work|control|conversation|call|chat|request|question)"
 _SOMEBODY = (
     r"(?:agents?|coworker|co_worker|teammate|team_member|members?|specialist|subagent|sub_agent|another_agent|worker)"
@@ -32,20 +35,22 @@ _GENERAL = re.compile(
 _NAMED = re.compile(rf"^(?:.{{1,40}}_)??{_VERB}(?:_{_THING})?_(?:back_)?to_(?:the_)?(.{{1,120}})$")
 _DELEGATING = re.compile(r"delegat|ask_|assign|message")
 _TARGET_ARGUMENTS = (
-    "agent_name", "to_agent", "target_agent", "target_agent_name", "agentName", "targetAgent", "toAgent", "agent", "coworker",
+    "agent_name", "to_agent", "target_agent", "target_agent_name", "agentName", "targetAgent", "toAgent", "agent",
+    "coworker",
     "co_worker", "recipient_agent", "member_id", "member_name", "subagent_type", "sub_agent", "subagent", "agent_id",
     "agentId", "next_agent", "recipient", "assignee", "handoff_to", "transfer_to", "destination", "target", "to",
 )  # fmt: skip
 _REASON_ARGUMENTS = ("reason", "message", "task", "question", "description", "request")
 _DESCRIPTION_KEYS = ("gen_ai.tool.description", "tool.description", "ai.toolCall.description")
 _DESCRIBED = re.compile(
-    r"^(?:hand(?:ing)?[ -]?off|transfer(?:s|ring)?(?: control)?|delegates?) to (?:the )?['\"]?(.{1,120}?)['\"]?(?: agent)?(?:[.,]| to | for |$)"
+    r"^(?:hand(?:ing)?[ -]?off|transfer(?:s|ring)?(?: control)?|delegates?) to (?:the )?"
+    r"['\"]?(.{1,120}?)['\"]?(?: agent)?(?:[.,]| to | for |$)"
     r"|^ask agent ['\"](.{1,120}?)['\"]",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
-    r"not found|unknown (?:agent|coworker|member|tool)|no such|does ?n[o']t exist|no agent|invalid (?:agent|coworker|member)"
-    r"|not (?:a valid|available|allowed|registered)"
+    r"not found|unknown (?:agent|coworker|member|tool)|no such|does ?n[o']t exist|no agent"
+    r"|invalid (?:agent|coworker|member)|not (?:a valid|available|allowed|registered)"
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from collector.processors.agent_transfers.group import Group
 from collector.processors.agent_transfers.loglines import body_object, line_of
@@ -12,15 +11,15 @@ from collector.processors.agent_transfers.model import Attributes, LogRecord, Sp
 from collector.processors.agent_transfers.names import clean, stem
 from collector.processors.agent_transfers.options import Options
 from collector.processors.agent_transfers.rules.keys import roles
+from collector.processors.agent_transfers.rules.log_folding import LogTransfer, add, fail_last
 from collector.processors.agent_transfers.values import canonical, first_text, text
 
 STRUCTURED = "log_structured"
 
-_DUPLICATE_NANO = 50_000_000
-_FAILURE_NANO = 5_000_000_000
 _ERROR_SEVERITY = 17
 _ENDING = re.compile(
-    r"(?: (?P<failed>(?:has )?(?:failed|rejected|denied|refused|aborted|cancel+ed|timed out|not possible|impossible)\b.{0,400})"
+    r"(?: (?P<failed>(?:has )?(?:failed|rejected|denied|refused|aborted|cancel+ed|timed out|not possible|impossible)\b"
+    r".{0,400})"
     r"| (?P<done>completed|succeeded|done|ok|finished|started|initiated)"
     r"| ?\((?P<note>[^()]{0,300})\))?(?<! )[.!…]{0,3}$",
     re.IGNORECASE,
@@ -98,22 +97,6 @@ _NOT_NAMES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LogTransfer:
-    """A transfer as one record tells it."""
-
-    record: LogRecord
-    rule: str
-    kind: str
-    source: str
-    source_id: str
-    target: str
-    target_id: str
-    completed: bool
-    reason: str
-    confidence: float
-
-
 def find(group: Group, logs: Sequence[LogRecord], options: Options) -> list[LogTransfer]:
     """Return the log transfers of a group in order of time, each told once."""
     records = sorted(_once([*logs, *_log_spans(group)]), key=_order)
@@ -121,9 +104,9 @@ def find(group: Group, logs: Sequence[LogRecord], options: Options) -> list[LogT
     for record in records:
         transfer = _read(group, record, options)
         if transfer is not None:
-            _add(found, transfer)
+            add(found, transfer)
         elif record.severity_number >= _ERROR_SEVERITY and _ERROR_TELLS.search(line_of(record)):
-            _fail_last(found, record)
+            fail_last(found, record)
     return found
 
 
@@ -231,39 +214,6 @@ def _structured(record: LogRecord) -> LogTransfer | None:
     kind = "delegation" if any("delegat" in item.lower() for item in told) else "handoff"
     failed = record.severity_number >= _ERROR_SEVERITY
     return LogTransfer(
-        record, STRUCTURED, kind, clean(named.source), named.source_id, clean(named.target), named.target_id, not failed,
-        named.reason, 0.85,
+        record, STRUCTURED, kind, clean(named.source), named.source_id, clean(named.target), named.target_id, not
+        failed, named.reason, 0.85,
     )  # fmt: skip
-
-
-def _add(found: list[LogTransfer], transfer: LogTransfer) -> None:
-    """Add a transfer, unless the one before it says the same at the same time; a failure line ends the one it is about."""
-    last = found[-1] if found else None
-    if last is not None and _same_place(last.record, transfer.record) and _same_pair(last, transfer):
-        apart = transfer.record.time_unix_nano - last.record.time_unix_nano
-        if not transfer.completed and apart <= _FAILURE_NANO:
-            found[-1] = replace(last, completed=False, reason=transfer.reason or last.reason)
-            return
-        if apart <= _DUPLICATE_NANO:
-            found[-1] = last if last.source or not transfer.source else replace(last, source=transfer.source)
-            return
-    found.append(transfer)
-
-
-def _same_place(left: LogRecord, right: LogRecord) -> bool:
-    return left.trace_id == right.trace_id and (bool(left.trace_id) or left.service_name == right.service_name)
-
-
-def _same_pair(left: LogTransfer, right: LogTransfer) -> bool:
-    if not left.record.trace_id:  # nothing but the time ties them together, so only the very same line is a repetition
-        return (left.rule, left.source, left.target) == (right.rule, right.source, right.target)
-    sources = not left.source or not right.source or stem(left.source) == stem(right.source)
-    return sources and stem(left.target) == stem(right.target)
-
-
-def _fail_last(found: list[LogTransfer], record: LogRecord) -> None:
-    """An error about a handoff right after one, in the same trace, says that it did not happen."""
-    if not found or not record.trace_id or not _same_place(found[-1].record, record):
-        return
-    if 0 <= record.time_unix_nano - found[-1].record.time_unix_nano <= _FAILURE_NANO:
-        found[-1] = replace(found[-1], completed=False)

@@ -11,7 +11,8 @@ from collector.processors.agent_transfers.values import first_text, text
 RULE = "named_caller"
 
 _CALLER_KEYS = (
-    "gen_ai.caller.agent.name", "microsoft.a365.caller.agent.name", "gen_ai.agent.parent.name", "gen_ai.agent.caller.name",
+    "gen_ai.caller.agent.name", "microsoft.a365.caller.agent.name", "gen_ai.agent.parent.name",
+    "gen_ai.agent.caller.name",
     "agent.caller", "agent.parent_name", "parent_agent", "parent_agent_name", "agent.parent",
     "gen_ai.agent.parent_name", "caller_agent", "invoked_by_agent",
 )  # fmt: skip
@@ -32,7 +33,8 @@ def find(group: Group, index: int) -> Trigger | None:
     if not caller or same_agent(caller, run.name):
         return None
     return at_span(
-        group, index, RULE, HANDOFF if handed_over else DELEGATION, run.name, 0.85, source=caller, waits=not handed_over,
+        group, index, RULE, HANDOFF if handed_over else DELEGATION, run.name, 0.85, source=caller,
+        waits=not handed_over,
         target_run=run.number,
     )  # fmt: skip
 
