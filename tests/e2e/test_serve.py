@@ -184,6 +184,26 @@ def transfers_shown(server: ServerProcess, trace_id: str) -> int:
     return sum(field["key"] == "event" and field["value"] == "agent transfer" for field in fields)
 
 
+def test_a_killed_server_leaves_no_process_behind(server: ServerProcess) -> None:
+    server.start()
+    send(server.endpoints.otlp_grpc, conversations=1, seed=8)
+    wait_for(lambda: bool(children(server.pid)))
+    left = children(server.pid)
+
+    server.kill()
+
+    wait_for(lambda: not any(runs(child) for child in left))
+
+
+def children(pid: int) -> list[str]:
+    return subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+
+
+def runs(pid: str) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
 def test_purge_needs_permission(server: ServerProcess) -> None:
     server.start()
 
