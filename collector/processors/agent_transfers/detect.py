@@ -19,7 +19,7 @@ from collector.processors.agent_transfers.rules import (
     logs,
     registry,
 )
-from collector.processors.agent_transfers.rules.logs import LogTransfer
+from collector.processors.agent_transfers.rules.log_folding import LogTransfer
 from collector.processors.agent_transfers.rules.trigger import Trigger
 
 __all__ = ["Options", "detect", "detect_prepared", "make_options"]
