@@ -173,6 +173,8 @@ def test_the_demo_reaches_every_api(server: ServerProcess) -> None:
     assert get(server, "/api/services")[1]["data"] == get(server, "/api/v1/services")[1]["services"]
     assert get(server, f"/api/traces/{trace_id}")[1]["data"][0]["traceID"] == trace_id
     assert get(server, f"/api/v3/traces/{trace_id}")[0] == 200
+    assert get(server, f"/tempo/api/v2/traces/{trace_id}")[0] == 200
+    assert get(server, "/loki/loki/api/v1/labels")[1]["status"] == "success"
     assert get(server, f"/api/v1/logs?trace_id={trace_id}")[0] == 200
     wait_for(lambda: transfers_shown(server, trace_id) == sent.told[0].transfers)
 
