@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from collector.processors.agent_transfers.model import Event, Value
+from collector.processors.agent_transfers.model import Event, Link, Value
 from tests.agents.build import T0, Trace, genai, rows, told
 
 A_TO_B = [("triage", "billing", "handoff", True)]
@@ -326,3 +326,15 @@ def test_flat_agents_in_tools_of_runs_side_by_side() -> None:
         trace.agent(f"{color}_expert", 23, 79, flow)
     pairs = sorted((row.from_agent, row.to_agent) for row in rows(trace))
     assert pairs == [("blue_manager", "blue_expert"), ("red_manager", "red_expert")]
+
+
+def test_work_sent_as_a_message_to_another_trace() -> None:
+    sender, receiver = Trace(1), Trace(2)
+    run = sender.agent("front_desk", 0, 50)
+    sent = sender.span("orders publish", 30, 31, {"messaging.operation.name": "publish"}, run)
+    links = (Link(sent.trace_id, sent.span_id, {}),)
+    handler = receiver.span("orders process", 60, 120, {}, links=links, service="billing")
+    receiver.agent("billing", 65, 110, handler)
+    found = rows(sender, receiver)
+    assert told(found) == [("front_desk", "billing", "handoff", True)]
+    assert (found[0].trigger_span_id, found[0].target_trace_id) == (sent.span_id, receiver.trace_id)

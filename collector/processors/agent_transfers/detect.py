@@ -13,6 +13,7 @@ from collector.processors.agent_transfers.names import is_placeholder, stem
 from collector.processors.agent_transfers.options import Options, make_options
 from collector.processors.agent_transfers.rules import (
     agent_in_tool,
+    agent_link,
     agent_nesting,
     agent_sequence,
     conversation_sequence,
@@ -30,6 +31,7 @@ _TOLD_TWICE_NANO = 2_000_000_000
 _StructureRule = Callable[[Claims], Iterator[tuple[Activation, Trigger]]]
 _CLAIMING: tuple[tuple[str, _StructureRule], ...] = (
     (agent_in_tool.RULE, agent_in_tool.find),
+    (agent_link.RULE, agent_link.find),
     (agent_nesting.RULE, agent_nesting.find),
 )
 _FOLLOWING: tuple[tuple[str, _StructureRule], ...] = (

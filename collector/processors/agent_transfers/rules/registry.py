@@ -28,7 +28,7 @@ SPAN_RULES: Final[tuple[tuple[str, SpanRule], ...]] = (
 )
 """Asked for every span; the first that answers is its trigger."""
 
-STRUCTURE_RULES: Final = ("agent_nesting", "agent_in_tool", "agent_sequence", "conversation_sequence")
+STRUCTURE_RULES: Final = ("agent_in_tool", "agent_link", "agent_nesting", "agent_sequence", "conversation_sequence")
 LOG_RULES: Final = ("log_arrow", "log_transferring", "log_delegates", "log_structured")
 RULE_NAMES: Final = (*(name for name, _ in SPAN_RULES), handoff_event.RULE, *STRUCTURE_RULES, *LOG_RULES)
 """Stable names, as shown in `Transfer.rule` and accepted in `Options.disabled_rules`."""
