@@ -1,5 +1,9 @@
 """The one friendly block that `baton serve` prints: what listens where, and what to do next."""
 
+import shutil
+import sys
+from pathlib import Path
+
 from collector.config.extensions import Query
 from collector.config.model import Config
 from collector.config.values import Address
@@ -20,8 +24,8 @@ def banner(config: Config, listening: Listening) -> str:
         rows.append(("Jaeger gRPC", str(listening.jaeger_grpc)))
     rows.append(("Data", str(store_directory(config).resolve())))
     lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<13}{value}" for name, value in rows)]
-    lines += ["", *_exporting(listening), *_looking(query), "", f"  See a demo:           {_demo(listening, query)}"]
-    lines += ["  Stop:                 Ctrl-C"]
+    lines += ["", *_exporting(listening), *_looking(config, listening, query)]
+    lines += ["", f"  See a demo:         {_demo(listening, query)}", "  Stop:               Ctrl-C"]
     return "\n".join(lines)
 
 
@@ -43,21 +47,37 @@ def _exporting(listening: Listening) -> list[str]:
     else:
         endpoint, protocol = reachable(listening.otlp_http[0]), "http/protobuf"
     return [
-        f"  Point an exporter:    export OTEL_EXPORTER_OTLP_ENDPOINT=http://{endpoint}",
-        f"                        export OTEL_EXPORTER_OTLP_PROTOCOL={protocol}",
+        f"  Point an exporter:  export OTEL_EXPORTER_OTLP_ENDPOINT=http://{endpoint}",
+        f"                      export OTEL_EXPORTER_OTLP_PROTOCOL={protocol}",
     ]
 
 
-def _looking(query: str) -> list[str]:
-    if not query:
-        return []
-    return [f"  Jaeger UI, Grafana:   data source of type Jaeger at {query}"]
+def _looking(config: Config, listening: Listening, query: str) -> list[str]:
+    written = extension(config, "query")
+    lines = []
+    if query and isinstance(written, Query) and written.ui_dir:
+        lines.append(f"  Jaeger UI:          {query}")
+    elif query:
+        lines.append(f"  Jaeger UI:          docker compose up, or {program()} serve --ui-dir BUILD")
+    if listening.jaeger_grpc:
+        lines.append(f"                      or any Jaeger with remote storage at {reachable(listening.jaeger_grpc)}")
+    if query:
+        lines.append(f"  Grafana:            a data source of type Jaeger with the URL {query}")
+    return lines
 
 
 def _demo(listening: Listening, query: str) -> str:
-    command = "baton demo"
+    command = f"{program()} demo"
     if listening.otlp_grpc and (endpoint := reachable(listening.otlp_grpc[0])) != Address("localhost", 4317):
         command += f" --endpoint {endpoint}"
     if query not in {"", "http://localhost:16686"}:
         command += f" --query-url {query}"
     return command
+
+
+def program() -> str:
+    """Return what to type for this very program: its name when the shell finds it, else its path from here."""
+    here = Path(sys.argv[0])
+    if here.name != "baton" or shutil.which("baton"):
+        return "baton"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)

@@ -1,0 +1,55 @@
+"""The friendly block: right addresses, and commands that can be pasted."""
+
+import pytest
+
+from collector.banner import banner
+from collector.config.load import load
+from collector.config.values import Address
+from collector.service import Listening
+
+USUAL = Listening(
+    otlp_grpc=(Address("localhost", 4317),),
+    otlp_http=(Address("localhost", 4318),),
+    query=Address("localhost", 16686),
+    jaeger_grpc=Address("localhost", 16685),
+)
+
+
+@pytest.fixture(autouse=True)
+def on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["baton"])
+    monkeypatch.setattr("shutil.which", lambda _: "baton")
+
+
+def test_the_usual_block() -> None:
+    lines = banner(load([], [], {}), USUAL).splitlines()
+
+    assert "  OTLP/gRPC    localhost:4317" in lines
+    assert "  Point an exporter:  export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317" in lines
+    assert "                      export OTEL_EXPORTER_OTLP_PROTOCOL=grpc" in lines
+    assert "  Grafana:            a data source of type Jaeger with the URL http://localhost:16686" in lines
+    assert "  See a demo:         baton demo" in lines
+
+
+def test_listeners_on_every_interface_are_reached_on_this_machine() -> None:
+    everywhere = Listening((Address("0.0.0.0", 5317),), (), Address("::", 5686))
+
+    block = banner(load([], ["extensions.query.base_path=/obs"], {}), everywhere)
+
+    assert "http://localhost:5317" in block
+    assert "baton demo --endpoint localhost:5317 --query-url http://localhost:5686/obs" in block
+
+
+def test_without_grpc_exporters_are_pointed_at_http() -> None:
+    block = banner(load([], [], {}), Listening((), (Address("::1", 4318),)))
+
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://[::1]:4318" in block
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in block
+    assert "Grafana" not in block
+
+
+def test_a_program_that_the_shell_does_not_find_is_named_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [".venv/bin/baton"])
+    monkeypatch.setattr("shutil.which", lambda _: None)
+
+    assert ".venv/bin/baton demo" in banner(load([], [], {}), USUAL)
