@@ -49,8 +49,9 @@ class TransferQuery:
 class RunQuery:
     """Agent runs that satisfy everything below, oldest first; None means "any"."""
 
-    time: TimeRange | None = None
+    time: TimeRange | None = None  # of the run's start
     trace_id: bytes | None = None
+    trace_ids: Sequence[bytes] | None = None
     conversation_id: str | None = None
     agent_name: str | None = None
     limit: int = 10_000
@@ -74,6 +75,26 @@ AGENT_FIGURES = pa.schema(
         pa.field("cost_usd", pa.float64()),
         pa.field("models", pa.list_(pa.string())),
         pa.field("services", pa.list_(pa.string())),
+        pa.field("first_seen_unix_nano", pa.uint64()),
+        pa.field("last_seen_unix_nano", pa.uint64()),
+    ]
+)
+
+# One row per (from, to, kind) of transfers. `latency_mean_ns` is the mean time from the transfer to the start of the
+# target's run, over those transfers whose run is known; null when none is.
+TRANSFER_EDGES = pa.schema(
+    [
+        pa.field("from_agent", pa.string()),
+        pa.field("to_agent", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("transfers", pa.uint64()),
+        pa.field("completed", pa.uint64()),
+        pa.field("confidence_min", pa.float64()),
+        pa.field("confidence_mean", pa.float64()),
+        pa.field("latency_mean_ns", pa.int64()),
+        pa.field("latency_count", pa.uint64()),
+        pa.field("rules", pa.list_(pa.string())),
+        pa.field("signals", pa.list_(pa.string())),
         pa.field("first_seen_unix_nano", pa.uint64()),
         pa.field("last_seen_unix_nano", pa.uint64()),
     ]
@@ -167,8 +188,22 @@ class AgentStore(Protocol):
         """Return at most `query.limit` AGENT_RUNS rows."""
         ...
 
-    def agent_figures(self, time: TimeRange) -> pa.Table:
-        """Return AGENT_FIGURES over the runs that start in the range, most runs first; nameless runs are left out."""
+    def agent_figures(self, query: RunQuery) -> pa.Table:
+        """Return at most `query.limit` AGENT_FIGURES rows over all matching runs, most runs first.
+
+        Nameless runs are left out.
+        """
+        ...
+
+    def transfer_edges(self, query: TransferQuery) -> pa.Table:
+        """Return at most `query.limit` TRANSFER_EDGES rows over all matching transfers, most transfers first.
+
+        `query.after` has no meaning here.
+        """
+        ...
+
+    def agent_spans(self, trace_ids: Sequence[bytes], limit: int) -> pa.Table:
+        """Return AGENT_SPANS rows of the traces, oldest first, at most `limit`; each span once."""
         ...
 
     def conversations(self, query: ConversationQuery) -> pa.Table:

@@ -192,6 +192,7 @@ class LogQuery:
 
     time: TimeRange  # of event_time_unix_nano
     trace_id: bytes | None = None
+    trace_ids: Sequence[bytes] | None = None  # one of these
     span_id: bytes | None = None
     service_name: str | None = None
     severity_min: int | None = None

@@ -12,7 +12,10 @@ from storage.clickhouse.bindings import Bindings, id_list, time_sql
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
-from storage.schemas import AGENT_LOGS
+from storage.schemas import AGENT_LOGS, AGENT_SPANS
+
+# Not toString, which cuts zero bytes at the end of an id.
+_TRACE_ID = "substring(s.trace_id, 1, 16) AS trace_id"
 
 
 class AgentItems:
@@ -29,7 +32,7 @@ class AgentItems:
         traces = self._engine.query(
             f"""
             SELECT trace_id, min(batch_time_unix_nano) AS batch FROM (
-                SELECT toString(s.trace_id) AS trace_id, batch_time_unix_nano FROM agent_spans AS s WHERE {recent}
+                SELECT {_TRACE_ID}, batch_time_unix_nano FROM agent_spans AS s WHERE {recent}
                 UNION ALL SELECT trace_id, batch_time_unix_nano FROM agent_logs WHERE {recent} AND trace_id != '')
             GROUP BY trace_id {last}
             """,
@@ -73,7 +76,7 @@ class AgentItems:
         bindings = Bindings()
         names = id_list([name.encode() for name in conversation_ids])
         where = f"conversation_id IN ({names}) AND {time_sql('start_time_unix_nano', time, bindings)}"
-        sql = f"SELECT DISTINCT toString(s.trace_id) AS trace_id FROM agent_spans AS s WHERE {where} ORDER BY trace_id"
+        sql = f"SELECT DISTINCT {_TRACE_ID} FROM agent_spans AS s WHERE {where} ORDER BY trace_id"
         return self._ids(sql, bindings)
 
     def linking_to(self, trace_ids: Sequence[bytes]) -> list[bytes]:
@@ -83,11 +86,35 @@ class AgentItems:
         wanted = id_list(list(trace_ids))
         return self._ids(
             f"""
-            SELECT DISTINCT toString(s.trace_id) AS trace_id FROM agent_spans AS s
+            SELECT DISTINCT {_TRACE_ID} FROM agent_spans AS s
             WHERE hasAny(linked_trace_ids, [{wanted}]) ORDER BY trace_id
             """,
             Bindings(),
         )
+
+    def of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
+        """See `AgentStore.traces_of_conversation`."""
+        bindings = Bindings()
+        return self._ids(
+            f"""
+            SELECT {_TRACE_ID} FROM agent_spans AS s
+            WHERE conversation_id = {bindings.text(conversation_id)}
+            GROUP BY trace_id ORDER BY min(start_time_unix_nano), trace_id LIMIT {int(limit)}
+            """,
+            bindings,
+        )
+
+    def spans(self, trace_ids: Sequence[bytes], limit: int) -> pa.Table:
+        """See `AgentStore.agent_spans`."""
+        if not trace_ids:
+            return AGENT_SPANS.empty_table()
+        rows = self._engine.query(
+            f"""
+            SELECT {", ".join(AGENT_SPANS.names)} FROM agent_spans PREWHERE trace_id IN ({id_list(list(trace_ids))})
+            ORDER BY start_time_unix_nano, trace_id, span_id LIMIT 1 BY trace_id, span_id LIMIT {int(limit)}
+            """
+        )
+        return conform(rows, AGENT_SPANS)
 
     def logs(self, trace_ids: Sequence[bytes]) -> pa.Table:
         """See `AgentStore.agent_logs`."""

@@ -21,6 +21,7 @@ from storage.api import (
     TraceMatch,
     TraceQuery,
 )
+from storage.clickhouse.agent_figures import AgentFigures
 from storage.clickhouse.agent_rows import AgentRows
 from storage.clickhouse.agents import AgentItems
 from storage.clickhouse.catalogue import Catalogue
@@ -63,6 +64,7 @@ class ClickHouseStorage:
         self._figures = Figures(engine, self._span_times)
         self._retention = Retention(engine)
         self._agent_items, self._agent_rows = AgentItems(engine, *contexts), AgentRows(engine)
+        self._agent_figures = AgentFigures(engine)
 
     @property
     def engine(self) -> str:
@@ -157,17 +159,25 @@ class ClickHouseStorage:
         """See `AgentStore.find_runs`."""
         return self._agent_rows.find_runs(query)
 
-    def agent_figures(self, time: TimeRange) -> pa.Table:
+    def agent_figures(self, query: RunQuery) -> pa.Table:
         """See `AgentStore.agent_figures`."""
-        return self._agent_rows.figures(time)
+        return self._agent_figures.figures(query)
+
+    def transfer_edges(self, query: TransferQuery) -> pa.Table:
+        """See `AgentStore.transfer_edges`."""
+        return self._agent_figures.edges(query)
+
+    def agent_spans(self, trace_ids: Sequence[bytes], limit: int) -> pa.Table:
+        """See `AgentStore.agent_spans`."""
+        return self._agent_items.spans(trace_ids, limit)
 
     def conversations(self, query: ConversationQuery) -> pa.Table:
         """See `AgentStore.conversations`."""
-        return self._agent_rows.conversations(query)
+        return self._agent_figures.conversations(query)
 
     def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
         """See `AgentStore.traces_of_conversation`."""
-        return self._agent_rows.traces_of(conversation_id, limit)
+        return self._agent_items.of_conversation(conversation_id, limit)
 
     def ping(self) -> None:
         """See `Storage.ping`."""

@@ -134,7 +134,7 @@ def test_a_handoff_becomes_a_row_and_the_runs_know_what_they_spent(stream: Strea
     runs = stream.engine.find_runs(RunQuery(trace_id=(1).to_bytes(16))).to_pylist()
     spent = [(run["agent_name"], run["model_calls"], run["input_tokens"], run["output_tokens"]) for run in runs]
     assert spent == [("triage", 1, 100, 10), ("billing", 1, 200, 20)]
-    figures = {row["agent_name"]: row for row in stream.engine.agent_figures(ALL_TIME).to_pylist()}
+    figures = {row["agent_name"]: row for row in stream.engine.agent_figures(RunQuery(time=ALL_TIME)).to_pylist()}
     assert figures["billing"]["models"] == ["m-1"]
     assert figures["billing"]["runs"] == 1
 
