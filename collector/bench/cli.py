@@ -33,7 +33,7 @@ def ingest(
     agentic: Annotated[bool, typer.Option(help="Spans as an agent framework writes them.")] = False,
     sustained: Annotated[float | None, typer.Option(min=60, help="One long run of so many seconds.")] = None,
     yardstick: Annotated[bool, typer.Option(help="Measure the engine alone as well.")] = True,
-    yardstick_rows: Annotated[int, typer.Option(min=262_144, help="Rows for each insert size.")] = 1 << 20,
+    yardstick_rows: Annotated[int, typer.Option(min=262_144, help="Rows for each insert size.")] = 1 << 21,
     data_dir: Scratch = _TEMPORARY,
     storage: Engine = "embedded",
     json_file: JsonFile = None,

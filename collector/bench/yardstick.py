@@ -27,6 +27,7 @@ from storage.schemas import LOGS, SPANS
 INSERT_SIZES = (32_768, 65_536, 131_072, 262_144)
 _PER_REQUEST = 512
 _TEMPLATES = 64
+_ENGINE_BYTES = 4 << 30  # the largest insert size needs more than a server is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class YardstickSpec:
     engine: str = "embedded"
     signal: str = "traces"
     agentic: bool = False
-    rows: int = 1 << 20
+    rows: int = 1 << 21  # enough for merges to begin
     rows_per_insert: int = 65_536
 
 
@@ -100,9 +101,12 @@ def _batch(batch_id: str, signal: Signal, table: pa.Table) -> Batch:
 
 
 def _open(spec: YardstickSpec) -> Storage:
-    from storage.clickhouse.embedded import open_embedded  # noqa: PLC0415 (loads 250 MB; only this process needs it)
+    # Imported late: the engine takes 250 MB, and only this process needs it.
+    from storage.clickhouse.embedded import open_embedded  # noqa: PLC0415
+    from storage.clickhouse.settings import EmbeddedSettings  # noqa: PLC0415
 
-    return open_embedded(Path(spec.folder))
+    generous = EmbeddedSettings(memory_bytes=_ENGINE_BYTES, query_memory_bytes=_ENGINE_BYTES)
+    return open_embedded(Path(spec.folder), generous)
 
 
 def main() -> None:
