@@ -25,8 +25,8 @@ def banner(config: Config, listening: Listening) -> str:
     rows.append(("Data", str(store_directory(config).resolve())))
     lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<13}{value}" for name, value in rows)]
     lines += ["", *_exporting(listening), *_looking(config, listening, query)]
-    lines += ["", f"  See a demo:         {_demo(listening, query)}", "  Stop:               Ctrl-C"]
-    return "\n".join(lines)
+    demo = [f"  See a demo:         {_demo(listening, query)}"] if listening.otlp_grpc else []
+    return "\n".join([*lines, "", *demo, "  Stop:               Ctrl-C"])
 
 
 def query_url(config: Config, listening: Listening) -> str:
@@ -68,7 +68,7 @@ def _looking(config: Config, listening: Listening, query: str) -> list[str]:
 
 def _demo(listening: Listening, query: str) -> str:
     command = f"{program()} demo"
-    if listening.otlp_grpc and (endpoint := reachable(listening.otlp_grpc[0])) != Address("localhost", 4317):
+    if (endpoint := reachable(listening.otlp_grpc[0])) != Address("localhost", 4317):
         command += f" --endpoint {endpoint}"
     if query not in {"", "http://localhost:16686"}:
         command += f" --query-url {query}"

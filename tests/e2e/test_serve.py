@@ -1,6 +1,7 @@
 """The real `baton serve`: starts, says where, survives what people do wrong, and ends cleanly."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -68,46 +69,29 @@ def failing(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*BATON, "serve", *arguments], capture_output=True, text=True, timeout=20, check=False)
 
 
-def test_the_demo_is_stored_and_survives_a_restart(server: ServerProcess) -> None:
-    server.start()
-    sent = send(server.endpoints.otlp_grpc, conversations=2, seed=3)
-    wait_until_stored(server, sent)
-
-    assert server.stop() == 0
-    server.start()
-
-    for told in sent.told:
-        status, body = get(server, f"/api/v1/traces/{told.trace_id}")
-        assert (status, bool(body["resourceSpans"])) == (200, True)
-    assert figures(server, "received") == [sent.spans, sent.logs]
-
-
-def test_sigterm_stores_what_was_acknowledged_a_moment_before(server: ServerProcess) -> None:
+def test_what_was_acknowledged_a_moment_before_sigterm_is_stored(server: ServerProcess) -> None:
     server.start()
     sent = send(server.endpoints.otlp_grpc, conversations=3, seed=4)
 
     assert server.stop() == 0
 
     server.start()
-    wait_until_stored(server, sent)
-    assert [line["event"] for line in lines(server)].count("journal_recovered") == 0
+    assert figures(server, "stored") == figures(server, "received") == [sent.spans, sent.logs]
+    for told in sent.told:
+        status, body = get(server, f"/api/v1/traces/{told.trace_id}")
+        assert (status, bool(body["resourceSpans"])) == (200, True)
+    assert "journal_recovered" not in [line["event"] for line in lines(server)]
 
 
-def test_it_says_where_it_listens_and_what_to_do(server: ServerProcess) -> None:
+def test_it_says_where_it_listens_and_ends_with_ctrl_c(server: ServerProcess) -> None:
     server.start()
-
     wait_for(lambda: "Ctrl-C" in server.log.read_text())
     printed = server.log.read_text()
     assert f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{server.endpoints.otlp_grpc}" in printed
     assert f"http://{server.endpoints.query}/docs" in printed
     assert f"baton demo --endpoint {server.endpoints.otlp_grpc}" in printed
 
-
-@pytest.mark.parametrize("stopping", [signal.SIGTERM, signal.SIGINT])
-def test_both_signals_end_it_cleanly(server: ServerProcess, stopping: signal.Signals) -> None:
-    server.start()
-
-    subprocess.run(["kill", f"-{stopping.value}", str(server.pid)], check=True)
+    os.kill(server.pid, signal.SIGINT)
 
     wait_for(lambda: not server.is_running)
     assert [line["event"] for line in lines(server)][-1] == "stopped"
@@ -164,7 +148,7 @@ def elsewhere() -> list[str]:
     return [part for key in keys for part in ("--set", f"{key}.endpoint=127.0.0.1:0")]
 
 
-def test_the_demo_reaches_every_api(server: ServerProcess) -> None:
+def test_the_demo_reaches_every_api_and_purge_needs_permission(server: ServerProcess) -> None:
     server.start()
     sent = send(server.endpoints.otlp_grpc, conversations=1, seed=5)
     wait_until_stored(server, sent)
@@ -177,6 +161,10 @@ def test_the_demo_reaches_every_api(server: ServerProcess) -> None:
     assert get(server, "/loki/loki/api/v1/labels")[1]["status"] == "success"
     assert get(server, f"/api/v1/logs?trace_id={trace_id}")[0] == 200
     wait_for(lambda: transfers_shown(server, trace_id) == sent.told[0].transfers)
+
+    status, problem = post(server, "/api/v1/admin/purge")
+    assert status == 403
+    assert "allow_purge" in problem["detail"]
 
 
 def transfers_shown(server: ServerProcess, trace_id: str) -> int:
@@ -204,15 +192,6 @@ def children(pid: int) -> list[str]:
 def runs(pid: str) -> bool:
     state = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout.strip()
     return bool(state) and not state.startswith("Z")
-
-
-def test_purge_needs_permission(server: ServerProcess) -> None:
-    server.start()
-
-    status, problem = post(server, "/api/v1/admin/purge")
-
-    assert status == 403
-    assert "allow_purge" in problem["detail"]
 
 
 def test_purge_empties_the_store_and_keeps_what_comes_after(tmp_path: Path) -> None:
