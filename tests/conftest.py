@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from storage.agents import AgentStorage
 from storage.clickhouse.embedded import open_embedded
+
+# machines are shared: how long an example takes says nothing
+hypothesis.settings.register_profile("baton", deadline=None)
+hypothesis.settings.load_profile("baton")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from collector.otlp.columns import any_values, as_text, attributes
+from collector.otlp.any_value import any_values
+from collector.otlp.columns import attributes
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Layout, layout
+from collector.otlp.texts import as_text
 from collector.otlp.validate import valid_ids
 from storage.api import Signal
 from storage.schemas import EVENT, LINK, LOGS, SPANS

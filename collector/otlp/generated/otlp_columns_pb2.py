@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12otlp_columns.proto\x12\x12\x62\x61ton.otlp_columns\"\xb4\x01\n\x08\x41nyValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\x0cH\x00\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x15\n\x0b\x61rray_value\x18\x05 \x01(\x0cH\x00\x12\x16\n\x0ckvlist_value\x18\x06 \x01(\x0cH\x00\x12\x15\n\x0b\x62ytes_value\x18\x07 \x01(\x0cH\x00\x42\x07\n\x05value\"D\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.baton.otlp_columns.AnyValue\"\x81\x01\n\x05\x45vent\x12\x16\n\x0etime_unix_nano\x18\x01 \x01(\x06\x12\x0c\n\x04name\x18\x02 \x01(\x0c\x12\x30\n\nattributes\x18\x03 \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\x04 \x01(\r\"\xa1\x01\n\x04Link\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x13\n\x0btrace_state\x18\x03 \x01(\x0c\x12\x30\n\nattributes\x18\x04 \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\x05 \x01(\r\x12\r\n\x05\x66lags\x18\x06 \x01(\x07\"\'\n\x06Status\x12\x0f\n\x07message\x18\x02 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\"\xca\x03\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x13\n\x0btrace_state\x18\x03 \x01(\x0c\x12\x16\n\x0eparent_span_id\x18\x04 \x01(\x0c\x12\r\n\x05\x66lags\x18\x10 \x01(\x07\x12\x0c\n\x04name\x18\x05 \x01(\x0c\x12\x0c\n\x04kind\x18\x06 \x01(\x05\x12\x1c\n\x14start_time_unix_nano\x18\x07 \x01(\x06\x12\x1a\n\x12\x65nd_time_unix_nano\x18\x08 \x01(\x06\x12\x30\n\nattributes\x18\t \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\n \x01(\r\x12)\n\x06\x65vents\x18\x0b \x03(\x0b\x32\x19.baton.otlp_columns.Event\x12\x1c\n\x14\x64ropped_events_count\x18\x0c \x01(\r\x12\'\n\x05links\x18\r \x03(\x0b\x32\x18.baton.otlp_columns.Link\x12\x1b\n\x13\x64ropped_links_count\x18\x0e \x01(\r\x12*\n\x06status\x18\x0f \x01(\x0b\x32\x1a.baton.otlp_columns.Status\"X\n\nScopeSpans\x12\r\n\x05scope\x18\x01 \x01(\x0c\x12\'\n\x05spans\x18\x02 \x03(\x0b\x32\x18.baton.otlp_columns.Span\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"j\n\rResourceSpans\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12\x33\n\x0bscope_spans\x18\x02 \x03(\x0b\x32\x1e.baton.otlp_columns.ScopeSpans\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"V\n\x19\x45xportTraceServiceRequest\x12\x39\n\x0eresource_spans\x18\x01 \x03(\x0b\x32!.baton.otlp_columns.ResourceSpans\"\xba\x02\n\tLogRecord\x12\x16\n\x0etime_unix_nano\x18\x01 \x01(\x06\x12\x1f\n\x17observed_time_unix_nano\x18\x0b \x01(\x06\x12\x17\n\x0fseverity_number\x18\x02 \x01(\x05\x12\x15\n\rseverity_text\x18\x03 \x01(\x0c\x12*\n\x04\x62ody\x18\x05 \x01(\x0b\x32\x1c.baton.otlp_columns.AnyValue\x12\x30\n\nattributes\x18\x06 \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\x07 \x01(\r\x12\r\n\x05\x66lags\x18\x08 \x01(\x07\x12\x10\n\x08trace_id\x18\t \x01(\x0c\x12\x0f\n\x07span_id\x18\n \x01(\x0c\x12\x12\n\nevent_name\x18\x0c \x01(\x0c\"b\n\tScopeLogs\x12\r\n\x05scope\x18\x01 \x01(\x0c\x12\x32\n\x0blog_records\x18\x02 \x03(\x0b\x32\x1d.baton.otlp_columns.LogRecord\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"g\n\x0cResourceLogs\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12\x31\n\nscope_logs\x18\x02 \x03(\x0b\x32\x1d.baton.otlp_columns.ScopeLogs\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"S\n\x18\x45xportLogsServiceRequest\x12\x37\n\rresource_logs\x18\x01 \x03(\x0b\x32 .baton.otlp_columns.ResourceLogsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12otlp_columns.proto\x12\x12\x62\x61ton.otlp_columns\"\xb4\x01\n\x08\x41nyValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\x0cH\x00\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x15\n\x0b\x61rray_value\x18\x05 \x01(\x0cH\x00\x12\x16\n\x0ckvlist_value\x18\x06 \x01(\x0cH\x00\x12\x15\n\x0b\x62ytes_value\x18\x07 \x01(\x0cH\x00\x42\x07\n\x05value\"5\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x12\n\x05value\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x08\n\x06_value\"\x81\x01\n\x05\x45vent\x12\x16\n\x0etime_unix_nano\x18\x01 \x01(\x06\x12\x0c\n\x04name\x18\x02 \x01(\x0c\x12\x30\n\nattributes\x18\x03 \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\x04 \x01(\r\"\xa1\x01\n\x04Link\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x13\n\x0btrace_state\x18\x03 \x01(\x0c\x12\x30\n\nattributes\x18\x04 \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\x05 \x01(\r\x12\r\n\x05\x66lags\x18\x06 \x01(\x07\"\'\n\x06Status\x12\x0f\n\x07message\x18\x02 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\"\xca\x03\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x13\n\x0btrace_state\x18\x03 \x01(\x0c\x12\x16\n\x0eparent_span_id\x18\x04 \x01(\x0c\x12\r\n\x05\x66lags\x18\x10 \x01(\x07\x12\x0c\n\x04name\x18\x05 \x01(\x0c\x12\x0c\n\x04kind\x18\x06 \x01(\x05\x12\x1c\n\x14start_time_unix_nano\x18\x07 \x01(\x06\x12\x1a\n\x12\x65nd_time_unix_nano\x18\x08 \x01(\x06\x12\x30\n\nattributes\x18\t \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\n \x01(\r\x12)\n\x06\x65vents\x18\x0b \x03(\x0b\x32\x19.baton.otlp_columns.Event\x12\x1c\n\x14\x64ropped_events_count\x18\x0c \x01(\r\x12\'\n\x05links\x18\r \x03(\x0b\x32\x18.baton.otlp_columns.Link\x12\x1b\n\x13\x64ropped_links_count\x18\x0e \x01(\r\x12*\n\x06status\x18\x0f \x01(\x0b\x32\x1a.baton.otlp_columns.Status\"X\n\nScopeSpans\x12\r\n\x05scope\x18\x01 \x01(\x0c\x12\'\n\x05spans\x18\x02 \x03(\x0b\x32\x18.baton.otlp_columns.Span\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"j\n\rResourceSpans\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12\x33\n\x0bscope_spans\x18\x02 \x03(\x0b\x32\x1e.baton.otlp_columns.ScopeSpans\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"V\n\x19\x45xportTraceServiceRequest\x12\x39\n\x0eresource_spans\x18\x01 \x03(\x0b\x32!.baton.otlp_columns.ResourceSpans\"\xaa\x02\n\tLogRecord\x12\x16\n\x0etime_unix_nano\x18\x01 \x01(\x06\x12\x1f\n\x17observed_time_unix_nano\x18\x0b \x01(\x06\x12\x17\n\x0fseverity_number\x18\x02 \x01(\x05\x12\x15\n\rseverity_text\x18\x03 \x01(\x0c\x12\x11\n\x04\x62ody\x18\x05 \x01(\x0cH\x00\x88\x01\x01\x12\x30\n\nattributes\x18\x06 \x03(\x0b\x32\x1c.baton.otlp_columns.KeyValue\x12 \n\x18\x64ropped_attributes_count\x18\x07 \x01(\r\x12\r\n\x05\x66lags\x18\x08 \x01(\x07\x12\x10\n\x08trace_id\x18\t \x01(\x0c\x12\x0f\n\x07span_id\x18\n \x01(\x0c\x12\x12\n\nevent_name\x18\x0c \x01(\x0c\x42\x07\n\x05_body\"b\n\tScopeLogs\x12\r\n\x05scope\x18\x01 \x01(\x0c\x12\x32\n\x0blog_records\x18\x02 \x03(\x0b\x32\x1d.baton.otlp_columns.LogRecord\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"g\n\x0cResourceLogs\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12\x31\n\nscope_logs\x18\x02 \x03(\x0b\x32\x1d.baton.otlp_columns.ScopeLogs\x12\x12\n\nschema_url\x18\x03 \x01(\x0c\"S\n\x18\x45xportLogsServiceRequest\x12\x37\n\rresource_logs\x18\x01 \x03(\x0b\x32 .baton.otlp_columns.ResourceLogsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,27 +34,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANYVALUE']._serialized_start=43
   _globals['_ANYVALUE']._serialized_end=223
   _globals['_KEYVALUE']._serialized_start=225
-  _globals['_KEYVALUE']._serialized_end=293
-  _globals['_EVENT']._serialized_start=296
-  _globals['_EVENT']._serialized_end=425
-  _globals['_LINK']._serialized_start=428
-  _globals['_LINK']._serialized_end=589
-  _globals['_STATUS']._serialized_start=591
-  _globals['_STATUS']._serialized_end=630
-  _globals['_SPAN']._serialized_start=633
-  _globals['_SPAN']._serialized_end=1091
-  _globals['_SCOPESPANS']._serialized_start=1093
-  _globals['_SCOPESPANS']._serialized_end=1181
-  _globals['_RESOURCESPANS']._serialized_start=1183
-  _globals['_RESOURCESPANS']._serialized_end=1289
-  _globals['_EXPORTTRACESERVICEREQUEST']._serialized_start=1291
-  _globals['_EXPORTTRACESERVICEREQUEST']._serialized_end=1377
-  _globals['_LOGRECORD']._serialized_start=1380
-  _globals['_LOGRECORD']._serialized_end=1694
-  _globals['_SCOPELOGS']._serialized_start=1696
-  _globals['_SCOPELOGS']._serialized_end=1794
-  _globals['_RESOURCELOGS']._serialized_start=1796
-  _globals['_RESOURCELOGS']._serialized_end=1899
-  _globals['_EXPORTLOGSSERVICEREQUEST']._serialized_start=1901
-  _globals['_EXPORTLOGSSERVICEREQUEST']._serialized_end=1984
+  _globals['_KEYVALUE']._serialized_end=278
+  _globals['_EVENT']._serialized_start=281
+  _globals['_EVENT']._serialized_end=410
+  _globals['_LINK']._serialized_start=413
+  _globals['_LINK']._serialized_end=574
+  _globals['_STATUS']._serialized_start=576
+  _globals['_STATUS']._serialized_end=615
+  _globals['_SPAN']._serialized_start=618
+  _globals['_SPAN']._serialized_end=1076
+  _globals['_SCOPESPANS']._serialized_start=1078
+  _globals['_SCOPESPANS']._serialized_end=1166
+  _globals['_RESOURCESPANS']._serialized_start=1168
+  _globals['_RESOURCESPANS']._serialized_end=1274
+  _globals['_EXPORTTRACESERVICEREQUEST']._serialized_start=1276
+  _globals['_EXPORTTRACESERVICEREQUEST']._serialized_end=1362
+  _globals['_LOGRECORD']._serialized_start=1365
+  _globals['_LOGRECORD']._serialized_end=1663
+  _globals['_SCOPELOGS']._serialized_start=1665
+  _globals['_SCOPELOGS']._serialized_end=1763
+  _globals['_RESOURCELOGS']._serialized_start=1765
+  _globals['_RESOURCELOGS']._serialized_end=1868
+  _globals['_EXPORTLOGSSERVICEREQUEST']._serialized_start=1870
+  _globals['_EXPORTLOGSSERVICEREQUEST']._serialized_end=1953
 # @@protoc_insertion_point(module_scope)
