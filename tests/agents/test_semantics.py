@@ -120,6 +120,11 @@ def test_metadata_in_one_json_text() -> None:
     assert fields({"metadata": "not json thread_id"}).conversation_id == ""
 
 
+def test_metadata_values_that_are_json_texts() -> None:
+    assert fields({"langfuse.observation.metadata.lc_agent_name": '"planner"'}).agent_name == "planner"
+    assert fields({"langsmith.metadata.thread_id": '"t-1"'}).conversation_id == "t-1"
+
+
 def test_values_of_unexpected_types_are_unknown_not_errors() -> None:
     odd: list[Value] = [None, True, b"x", [], {}, float("nan"), -1, "many"]
     for value in odd:

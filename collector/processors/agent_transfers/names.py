@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from collector.processors.agent_transfers.values import unquoted
+
 MAX_NAME_CHARS = 256
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -51,5 +53,5 @@ def same_agent(left: str, right: str) -> bool:
 
 def clean(name: str) -> str:
     """Return a usable agent name, or an empty string for a placeholder."""
-    short = name.strip()[:MAX_NAME_CHARS]
+    short = unquoted(name.strip())[:MAX_NAME_CHARS]
     return "" if is_placeholder(short) else short

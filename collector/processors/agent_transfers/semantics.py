@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from collector.processors.agent_transfers.model import Attributes, Span, Value
 from collector.processors.agent_transfers.semantics_table import ASSOCIATION, FIELD_KEYS, MODEL_CALLS, OPERATIONS
-from collector.processors.agent_transfers.values import first_text, number, parse_object, text
+from collector.processors.agent_transfers.values import first_text, number, parse_object, text, unquoted
 
 _WORDS = re.compile(r"[^a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -82,7 +82,7 @@ def _spends_tokens(attributes: Attributes) -> bool:
 def metadata(attributes: Attributes, key: str) -> str:
     """Return a framework's metadata entry, wherever an instrumentation put it (prefixed keys or one JSON text)."""
     for prefix in _METADATA_PREFIXES:
-        if found := text(attributes.get(prefix + key)):
+        if found := unquoted(text(attributes.get(prefix + key))):
             return found
     blob = attributes.get("metadata")
     if isinstance(blob, str) and key not in blob:
@@ -91,7 +91,7 @@ def metadata(attributes: Attributes, key: str) -> str:
 
 
 def _conversation(attributes: Attributes) -> str:
-    if found := first_text(attributes, FIELD_KEYS["conversation_id"]):
+    if found := unquoted(first_text(attributes, FIELD_KEYS["conversation_id"])):
         return found
     blob = attributes.get("metadata")
     if isinstance(blob, str) and not ("session_id" in blob or "conversation_id" in blob or "thread_id" in blob):

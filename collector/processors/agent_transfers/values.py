@@ -29,6 +29,14 @@ def text(value: Value) -> str:
     return ""
 
 
+def unquoted(value: str) -> str:
+    """Return the text inside a JSON string: some SDKs encode every metadata value."""
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        inside = parse_json(value)
+        return text(inside) if isinstance(inside, str) else value
+    return value
+
+
 def first_text(attributes: Attributes, keys: Iterable[str]) -> str:
     """Return the first non-empty text among `keys`, in their order."""
     for key in keys:
