@@ -19,9 +19,7 @@ from collector.query.dependencies import QueryDependencies
 from collector.query.jaeger_grpc.server import JaegerGrpcServer
 from collector.query.jaeger_http import jaeger_router
 from collector.query.loki.router import loki_router
-from collector.query.loki.router import loki_router
 from collector.query.server import QueryServer
-from collector.query.tempo.router import tempo_router
 from collector.query.tempo.router import tempo_router
 from collector.query.ui import UiSettings, mount_ui
 from collector.receivers.answers import Answers
@@ -83,8 +81,6 @@ class Answering:
                 routers=(
                     admin_router(self._storing.purge if may_purge else None),
                     jaeger_router(storage, transfers=transfers_of(storage), max_clock_skew_ns=skew),
-                    tempo_router(storage),
-                    loki_router(storage, stopping),
                     tempo_router(storage),
                     loki_router(storage, stopping),
                 ),

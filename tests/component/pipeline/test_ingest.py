@@ -215,14 +215,14 @@ def test_an_outage_of_storage_does_not_reach_clients_and_loses_nothing(running: 
 
 def test_at_the_cap_clients_are_told_to_come_back(running: Running) -> None:
     running.writer.error = StorageUnavailable("gone")
-    refused = 0
+    hints = []
     for number in range(100, 400):
         try:
             running.send(Signal.TRACES, trace(number, spans=300))
         except Refused as error:
-            assert error.retry_after_seconds > 0
-            refused += 1
-    assert refused
+            hints.append(error.retry_after_seconds)
+    assert hints
+    assert min(hints) > 0
     accepted = running.totals()[0]
     running.writer.error = None
     running.settle()
