@@ -9,7 +9,7 @@ import fcntl
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -203,7 +203,8 @@ def _connect(address: str) -> Any:
     # Imported late: loading the engine takes 250 MB, which other engines should not pay.
     import chdb  # noqa: PLC0415
 
-    return chdb.connect(address)  # type: ignore[no-untyped-call]
+    connect: Callable[[str], Any] = chdb.connect
+    return connect(address)
 
 
 def _lock(path: Path) -> int:
