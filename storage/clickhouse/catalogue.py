@@ -76,11 +76,12 @@ class Catalogue:
         self._turn = (self._turn + 1) % parts
         part = rows.slice(self._turn * _KEY_ROWS, _KEY_ROWS)
         day = int(items.days.max())
-        keys = {(day, signal.value, Level.ITEM.value, key) for key in _distinct_keys([part.column("attributes")])}
+        keys = {(day, signal.value, Level.ITEM.value, key) for key in _distinct_keys(part.column("attributes"))}
         if signal is Signal.TRACES:
+            # All of these, not a part: searches leave events and links out when no such key was ever seen.
             for column, level in (("events", Level.EVENT), ("links", Level.LINK)):
-                maps = [chunk.flatten().field("attributes") for chunk in part.column(column).chunks]
-                keys |= {(day, signal.value, level.value, key) for key in _distinct_keys([pa.chunked_array(maps)])}
+                maps = pa.chunked_array([chunk.flatten().field("attributes") for chunk in rows.column(column).chunks])
+                keys |= {(day, signal.value, level.value, key) for key in _distinct_keys(maps)}
         unseen = self._keys.unseen(sorted(keys))
         self._insert("attribute_keys", {"day": 0, "signal": 1, "level": 2, "key": 3}, unseen)
         self._keys.add(unseen)
@@ -99,10 +100,9 @@ class Catalogue:
         self._engine.insert(table, rows.column_names, rows)
 
 
-def _distinct_keys(maps: list[pa.ChunkedArray]) -> list[str]:
+def _distinct_keys(maps: pa.ChunkedArray) -> list[str]:
     keys: set[str] = set()
-    for column in maps:
-        for chunk in column.chunks:
-            start, end = chunk.offsets[0].as_py(), chunk.offsets[len(chunk)].as_py()
-            keys.update(pc.unique(chunk.keys.slice(start, end - start)).to_pylist())
+    for chunk in maps.chunks:
+        start, end = chunk.offsets[0].as_py(), chunk.offsets[len(chunk)].as_py()
+        keys.update(pc.unique(chunk.keys.slice(start, end - start)).to_pylist())
     return sorted(keys)

@@ -22,6 +22,16 @@ class MapColumns:
     indexed: str
 
 
+# Named subcolumns, because the engine reads a whole map for `mapKeys` and `mapValues` (measured: three times as slow).
+MAP = MapColumns("attributes.keys", "attributes.values", "attribute_types", "mapValues(attributes)")
+
+# Spelled as in the index on it.
+_NESTED_VALUES = (
+    "arrayConcat(arrayFlatten(arrayMap(m -> mapValues(m), events.attributes)),"
+    " arrayFlatten(arrayMap(m -> mapValues(m), links.attributes)))"
+)
+
+
 def entry_exists(columns: MapColumns, condition: Condition, bindings: Bindings) -> str:
     """Return SQL: does one entry satisfy the condition? A key may occur more than once; any entry counts."""
     key = bindings.text(condition.key)
@@ -42,7 +52,7 @@ def nested_exists(column: str, condition: Condition, bindings: Bindings) -> str:
     inner = entry_exists(MapColumns("mapKeys(m)", "mapValues(m)", "mt", "mapValues(m)"), condition, bindings)
     found = f"arrayExists((m, mt) -> {inner}, {column}.attributes, {column}.attribute_types)"
     if condition.op is Op.EQ:
-        return f"({_has_any('nested_values', condition, bindings)} AND {found})"
+        return f"({_has_any(_NESTED_VALUES, condition, bindings)} AND {found})"
     return f"(notEmpty({column}) AND {found})"
 
 

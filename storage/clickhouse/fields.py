@@ -1,7 +1,5 @@
 """Conditions on the item's own fields to SQL."""
 
-from collections.abc import Callable
-
 from storage.api import FieldCondition, Op, Signal, SpanField
 from storage.clickhouse.bindings import Bindings
 from storage.clickhouse.entries import parse_number
@@ -30,16 +28,16 @@ _NUMBERS = {
     Signal.TRACES: {SpanField.KIND: "kind", SpanField.STATUS: "status_code", SpanField.DURATION: DURATION},
     Signal.LOGS: {SpanField.SEVERITY: "severity_number"},
 }
-_SCOPE = {SpanField.SCOPE_NAME: "name", SpanField.SCOPE_VERSION: "version"}
+SCOPE_FIELDS = {SpanField.SCOPE_NAME: "name", SpanField.SCOPE_VERSION: "version"}
 
 
-def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings, context: Callable[[str, str], str]) -> str:
-    """Return a boolean SQL expression; a field that the signal does not have never matches.
+def scope_sql(condition: FieldCondition, bindings: Bindings) -> str:
+    """Return a boolean SQL expression over the scopes table."""
+    return _text(SCOPE_FIELDS[condition.field], condition, bindings)
 
-    `context(table, sql)` turns a condition on a small table's row into one on the item.
-    """
-    if condition.field in _SCOPE:
-        return context("scopes", _text(_SCOPE[condition.field], condition, bindings))
+
+def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings) -> str:
+    """Return a boolean SQL expression over an item; a field that the signal does not have never matches."""
     if condition.field in _TEXTS[signal]:
         return _text(_TEXTS[signal][condition.field], condition, bindings)
     if condition.field in _NUMBERS[signal]:

@@ -9,8 +9,7 @@ from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import MAX_UINT64, Bindings, id_list, time_sql
 from storage.clickhouse.columns import LOG_COLUMNS
-from storage.clickhouse.conditions import Compiler
-from storage.clickhouse.context_conditions import resolver
+from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
@@ -93,7 +92,7 @@ class LogTable:
         if query.text:
             parts.append(f"position(lowerUTF8(body), lowerUTF8({bindings.text(query.text)})) > 0")
         if query.filter is not None:
-            parts.append(Compiler(Signal.LOGS, bindings, resolver(self._engine)).sql(query.filter))
+            parts.append(filter_sql(self._engine, query.filter, Signal.LOGS, bindings))
         return _Search(" AND ".join(parts or ["1"]), bindings, query.oldest_first)
 
     def _edge(self, reach: TimeRange, search: _Search, wanted: int) -> TimeRange:

@@ -42,7 +42,9 @@ def migrate(engine: Engine) -> list[str]:
 def statements(sql: str, fill: dict[str, str]) -> list[str]:
     """Split a script at `;`, drop `--` lines, fill in the dialect, make creation repeatable."""
     lines = [line for line in sql.splitlines() if not line.lstrip().startswith("--")]
-    text = "\n".join(lines).replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ")
+    text = "\n".join(lines)
+    for kind in ("TABLE", "VIEW"):
+        text = text.replace(f"CREATE {kind} ", f"CREATE {kind} IF NOT EXISTS ")
     for name, value in fill.items():
         text = text.replace("{" + name + "}", value)
     return [statement.strip() for statement in text.split(";") if statement.strip()]

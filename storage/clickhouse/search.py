@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from storage.api import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.clickhouse.bindings import MAX_UINT64, Bindings, id_list, time_sql
-from storage.clickhouse.conditions import Compiler
-from storage.clickhouse.context_conditions import resolver
+from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import DURATION
 from storage.clickhouse.histogram import Histogram
@@ -111,10 +110,9 @@ class TraceSearch:
 
     def _conditions(self, query: TraceQuery) -> _Conditions | None:
         bindings = Bindings()
-        compiler = Compiler(Signal.TRACES, bindings, resolver(self._engine))
         parts = _plain_conditions(query, bindings)
         if query.filter is not None:
-            parts.append(compiler.sql(query.filter))
+            parts.append(filter_sql(self._engine, query.filter, Signal.TRACES, bindings))
         if "0" in parts:
             return None
         return _Conditions(" AND ".join(parts or ["1"]), bindings)

@@ -1,0 +1,102 @@
+"""What a filter has to know of the small tables before it becomes SQL over items, asked in one query.
+
+Conditions on resources and scopes become lists of ids. An attribute key that no event (link) ever had drops that
+branch. Both keep the usual search, a value of the span's own attributes, within reach of its index.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
+from storage.clickhouse.bindings import Bindings, id_list
+from storage.clickhouse.engine import Engine
+from storage.clickhouse.entries import MAP, entry_exists
+from storage.clickhouse.fields import SCOPE_FIELDS, scope_sql
+
+_MAX_LISTED = 1_000
+_ID_COLUMNS = {Level.RESOURCE: ("resources", "resource_id"), Level.SCOPE: ("scopes", "scope_id")}
+_NESTED = (Level.EVENT, Level.LINK)
+_ORDER = (Level.ITEM, Level.SCOPE, Level.RESOURCE, *_NESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One question: which resources (scopes) satisfy this, or has any event (link) this key?"""
+
+    level: Level
+    condition: Condition | FieldCondition
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Ids per question; for events and links any id means yes."""
+
+    ids: Mapping[Lookup, list[bytes]] = field(default_factory=dict)
+
+    def context_sql(self, lookup: Lookup, bindings: Bindings) -> str:
+        """Return SQL over an item: is its resource (scope) one of those found?"""
+        found = self.ids[lookup]
+        table, column = _ID_COLUMNS[lookup.level]
+        if not found:
+            return "0"
+        if len(found) > _MAX_LISTED:
+            return f"({column} IN (SELECT id FROM {table} WHERE {_context_condition(lookup, bindings)}))"
+        return f"({column} IN ({id_list(found)}))"
+
+    def has_key(self, lookup: Lookup) -> bool:
+        """Tell whether events (links) ever had the key."""
+        return bool(self.ids[lookup])
+
+
+def levels(level: Level, signal: Signal) -> tuple[Level, ...]:
+    """Return where a condition looks: ANY is everywhere the signal has."""
+    wanted = _ORDER if level is Level.ANY else (level,)
+    return tuple(found for found in wanted if signal is Signal.TRACES or found not in _NESTED)
+
+
+def ask(engine: Engine, part: Filter, signal: Signal) -> Answers:
+    """Ask all questions that a filter raises."""
+    wanted = list(dict.fromkeys(_lookups(part, signal)))
+    if not wanted:
+        return Answers()
+    bindings = Bindings()
+    selects = [_select(number, lookup, bindings) for number, lookup in enumerate(wanted)]
+    rows = engine.query(" UNION ALL ".join(selects), bindings.parameters)
+    found: dict[Lookup, list[bytes]] = {lookup: [] for lookup in wanted}
+    for number, identifier in zip(rows["n"].to_pylist(), rows["id"].to_pylist(), strict=True):
+        found[wanted[number]].append(identifier)
+    return Answers(found)
+
+
+def _lookups(part: Filter, signal: Signal) -> Iterator[Lookup]:
+    match part:
+        case AllOf(parts) | AnyOf(parts):
+            for inner in parts:
+                yield from _lookups(inner, signal)
+        case Not(inner):
+            yield from _lookups(inner, signal)
+        case FieldCondition():
+            if part.field in SCOPE_FIELDS:
+                yield Lookup(Level.SCOPE, part)
+        case Condition():
+            yield from (Lookup(level, part) for level in levels(part.level, signal) if level is not Level.ITEM)
+
+
+def _select(number: int, lookup: Lookup, bindings: Bindings) -> str:
+    if lookup.level in _NESTED and isinstance(lookup.condition, Condition):
+        source = (
+            "SELECT toFixedString('', 16) AS id FROM attribute_keys"
+            f" WHERE signal = 'traces' AND level = '{lookup.level.value}'"
+            f" AND key = {bindings.text(lookup.condition.key)} LIMIT 1"
+        )
+    else:
+        table = _ID_COLUMNS[lookup.level][0]
+        condition = _context_condition(lookup, bindings)
+        source = f"SELECT DISTINCT id FROM {table} WHERE {condition} LIMIT {_MAX_LISTED + 1}"
+    return f"SELECT toUInt32({number}) AS n, id FROM ({source})"
+
+
+def _context_condition(lookup: Lookup, bindings: Bindings) -> str:
+    if isinstance(lookup.condition, FieldCondition):
+        return scope_sql(lookup.condition, bindings)
+    return entry_exists(MAP, lookup.condition, bindings)
