@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.telemetry import TelemetryConfig
 
 from collector.query import problems
+from collector.query.agents.routes import agents_router
 from collector.query.dependencies import QueryDependencies
 from collector.query.guard import Guard
 from collector.query.health import health_router
@@ -28,6 +29,7 @@ Pages follow one another by `next_cursor`.
 _TAGS = [
     {"name": "traces", "description": "Search traces, read one."},
     {"name": "logs", "description": "Search and follow log records."},
+    {"name": "agents", "description": "Agent transfers, agents and what they cost, conversations."},
     {"name": "names", "description": "What there is to search for: services, operations, attributes."},
     {"name": "operations", "description": "Health, metrics, and the loss ledger."},
 ]
@@ -63,7 +65,8 @@ def build_app(deps: QueryDependencies) -> FastAPI:
     )
     app.add_middleware(Guard, deps=deps)
     problems.install(app)
-    for router in (traces_router(deps), logs_router(deps), names_router(deps), health_router(deps), *deps.routers):
+    own = (traces_router, logs_router, agents_router, names_router, health_router)
+    for router in (*(each(deps) for each in own), *deps.routers):
         app.include_router(router)
     app.include_router(_pages())
     return app

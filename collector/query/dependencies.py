@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from collector.metrics import Metrics
 from collector.state import ServiceState
-from storage.api import Storage
+from storage.agents import AgentStorage
 
 
 class Ledger(Protocol):
@@ -40,18 +40,21 @@ class QueryLimits:
     max_body_bytes: int = 16 * 2**20
     max_traces: int = 1_000
     max_logs: int = 5_000
+    max_transfers: int = 5_000
+    max_conversations: int = 1_000
+    max_timeline_entries: int = 10_000
     max_tails: int = 16  # live tails open at the same time
     threads: int = 16  # queries running at the same time; more wait
 
 
 @dataclass(frozen=True, slots=True)
 class QueryDependencies:
-    """Everything `build_app` needs; `routers` are the routes of other APIs (Jaeger, agents), served as they are.
+    """Everything `build_app` needs; `routers` are the routes of other APIs (Jaeger, …), served as they are.
 
     `stopping` is set by the server before it closes, so that open streams end.
     """
 
-    storage: Storage
+    storage: AgentStorage
     ledger: Ledger
     state: Callable[[], ServiceState]
     metrics: Metrics

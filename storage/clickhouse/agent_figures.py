@@ -64,8 +64,8 @@ class AgentFigures:
             f"""
             SELECT from_agent, to_agent, kind, count() AS transfers, countIf(t.completed) AS completed,
                 min(confidence) AS confidence_min, avg(confidence) AS confidence_mean,
-                if(latency_count > 0, toInt64(avgIf(toFloat64(run_start) - toFloat64(time_unix_nano), run_start > 0)),
-                    NULL) AS latency_mean_ns,
+                if(latency_count > 0, toInt64(avgIf(toInt64(run_start) - toInt64(time_unix_nano), run_start > 0)), NULL)
+                    AS latency_mean_ns,
                 countIf(run_start > 0) AS latency_count,
                 arraySort(groupUniqArray(100)(rule)) AS rules, arraySort(groupUniqArray(100)(signal)) AS signals,
                 min(time_unix_nano) AS first_seen_unix_nano, max(time_unix_nano) AS last_seen_unix_nano

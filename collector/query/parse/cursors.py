@@ -11,11 +11,13 @@ import struct
 from collections.abc import Sequence
 
 from collector.query.parse.errors import ParseError
+from storage.agents import ConversationCursor, TransferCursor
 from storage.api import LogCursor, TimeRange, TraceCursor
 
 _TRACES = struct.Struct(">B Q Q Q 16s")
 _LOGS = struct.Struct(">B Q Q Q I")
-_TRACES_TAG, _LOGS_TAG = 1, 2
+_NAMED = struct.Struct(">B Q Q Q")  # a text follows: what breaks ties in time
+_TRACES_TAG, _LOGS_TAG, _TRANSFERS_TAG, _CONVERSATIONS_TAG = 1, 2, 3, 4
 _DIGEST_BYTES = 6
 
 Fingerprint = Sequence[tuple[str, str]]  # the query's parameters without cursor and limit
@@ -43,17 +45,49 @@ def read_log_cursor(text: str, query: Fingerprint) -> tuple[LogCursor, TimeRange
     return LogCursor(at, skip), TimeRange(start, end)
 
 
+def write_transfer_cursor(cursor: TransferCursor, time: TimeRange, query: Fingerprint) -> str:
+    """Return the text of a transfer cursor."""
+    return _write_named(_TRANSFERS_TAG, cursor.time_unix_nano, cursor.id, time, query)
+
+
+def read_transfer_cursor(text: str, query: Fingerprint) -> tuple[TransferCursor, TimeRange]:
+    """Return the cursor and the range of the first page."""
+    at, name, time = _read_named(_TRANSFERS_TAG, text, query)
+    return TransferCursor(at, name), time
+
+
+def write_conversation_cursor(cursor: ConversationCursor, time: TimeRange, query: Fingerprint) -> str:
+    """Return the text of a conversation cursor."""
+    return _write_named(_CONVERSATIONS_TAG, cursor.end_time_unix_nano, cursor.conversation_id, time, query)
+
+
+def read_conversation_cursor(text: str, query: Fingerprint) -> tuple[ConversationCursor, TimeRange]:
+    """Return the cursor and the range of the first page."""
+    at, name, time = _read_named(_CONVERSATIONS_TAG, text, query)
+    return ConversationCursor(at, name), time
+
+
+def _write_named(tag: int, at: int, name: str, time: TimeRange, query: Fingerprint) -> str:
+    return _seal(_NAMED.pack(tag, time.start, time.end, at) + name.encode("utf-8", "surrogatepass"), query)
+
+
+def _read_named(tag: int, text: str, query: Fingerprint) -> tuple[int, str, TimeRange]:
+    payload = _open(text, query, _NAMED.size, tag, named=True)
+    _, start, end, at = _NAMED.unpack(payload[: _NAMED.size])
+    return at, payload[_NAMED.size :].decode("utf-8", "surrogatepass"), TimeRange(start, end)
+
+
 def _seal(payload: bytes, query: Fingerprint) -> str:
     return base64.urlsafe_b64encode(payload + _digest(payload, query)).rstrip(b"=").decode()
 
 
-def _open(text: str, query: Fingerprint, size: int, tag: int) -> bytes:
+def _open(text: str, query: Fingerprint, size: int, tag: int, named: bool = False) -> bytes:
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise ParseError("not a cursor; use next_cursor of the page before, unchanged") from error
-    payload, digest = data[:size], data[size:]
-    if len(payload) != size or payload[0] != tag:
+    payload, digest = (data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]) if named else (data[:size], data[size:])
+    if len(payload) < size or payload[0] != tag:
         raise ParseError("not a cursor of this kind of search; use next_cursor of the page before, unchanged")
     if digest != _digest(payload, query):
         raise ParseError("the cursor belongs to another query; send the same parameters with every page")

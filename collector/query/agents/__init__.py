@@ -1,0 +1,1 @@
+"""Agents, their transfers and their conversations: routes under /api/v1."""
