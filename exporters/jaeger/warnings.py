@@ -15,7 +15,11 @@ def add_warning(row: SpanRow, text: str) -> None:
     """Append a warning to the span's attribute, which comes last when it is new."""
     found = [*warnings_of(row), text]
     raw = ArrayValue(values=[AnyValue(string_value=each) for each in found]).SerializeToString()
-    row.attributes = [*(each for each in row.attributes if each[0] != ATTRIBUTE), (ATTRIBUTE, ARRAY, raw)]
+    attribute = (ATTRIBUTE, ARRAY, raw)
+    if any(key == ATTRIBUTE for key, _, _ in row.attributes):
+        row.attributes = [attribute if each[0] == ATTRIBUTE else each for each in row.attributes]
+    else:
+        row.attributes = [*row.attributes, attribute]
 
 
 def warnings_of(row: SpanRow) -> list[str]:
