@@ -6,12 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from storage.api import RetentionPolicy, StorageSize
 from storage.clickhouse.engine import Engine
-from storage.errors import StorageUnavailable
 
 _ITEM_TABLES = ("spans", "logs", "agent_spans", "agent_logs", "transfers", "agent_runs")
 _CATALOGUE_TABLES = ("resources", "scopes", "services", "operations", "attribute_keys")
 _SIGNAL_TABLES = {"spans": ("spans", "agent_spans", "transfers", "agent_runs"), "logs": ("logs", "agent_logs")}
-_GONE_TIMEOUT_SECONDS = 60.0
+_GONE_TIMEOUT_SECONDS, _GONE_POLL_SECONDS = 30.0, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,12 @@ class Retention:
         kept = [part for part in partitions if part not in over_age]
         over_cap = _over_cap(kept, policy.max_bytes)
         dropped = over_age + over_cap
-        used = {part.day for part in kept if part not in over_cap and part.table in _ITEM_TABLES}
+        kept = [part for part in kept if part not in over_cap]
+        used = {part.day for part in kept if part.table in _ITEM_TABLES}
         dropped += [part for part in kept if part.table in _CATALOGUE_TABLES and part.day not in used]
         for partition in dropped:
-            self._engine.command(f"ALTER TABLE {partition.table} DROP PARTITION ID '{partition.id}'")
-        if dropped:
-            self._wait_until_gone()
+            self._drop(partition)
+        self._wait_until_gone(dropped)
         return [partition.label for partition in dropped]
 
     def purge(self) -> None:
@@ -81,18 +80,31 @@ class Retention:
                 found.append(_Partition(table, day, row["partition_id"].decode(), row["rows"], row["bytes"]))
         return found
 
-    def _wait_until_gone(self) -> None:
-        """Wait until the dropped parts' files are deleted; the engine does so in the background within a second."""
-        sql = """
-            SELECT count() AS parts FROM system.parts
-            WHERE NOT active AND database = currentDatabase() AND rows > 0 AND partition_id NOT IN
-                (SELECT partition_id FROM system.parts WHERE active AND rows > 0 AND database = currentDatabase())
+    def _drop(self, partition: _Partition) -> None:
+        self._engine.command(f"ALTER TABLE {partition.table} DROP PARTITION ID '{partition.id}'")
+
+    def _wait_until_gone(self, dropped: list[_Partition]) -> None:
+        """Wait until the files are deleted: parts merged away within the last second outlive the first drop.
+
+        A query that is still reading a part keeps it; after half a minute its end is not waited for.
         """
         deadline = time.monotonic() + _GONE_TIMEOUT_SECONDS
-        while self._engine.query(sql)["parts"][0].as_py():
-            if time.monotonic() > deadline:
-                raise StorageUnavailable("dropped partitions are still being deleted")
-            time.sleep(0.05)
+        while time.monotonic() < deadline:
+            left = [partition for partition in dropped if self._has_files(partition)]
+            if not left:
+                return
+            time.sleep(_GONE_POLL_SECONDS)
+            for partition in left:
+                self._drop(partition)  # the engine cleans up when it drops, and otherwise when it gets round to it
+
+    def _has_files(self, partition: _Partition) -> bool:
+        rows = self._engine.query(
+            f"""
+            SELECT count() AS parts FROM system.parts WHERE database = currentDatabase() AND rows > 0
+                AND table = '{partition.table}' AND partition_id = '{partition.id}'
+            """
+        )
+        return bool(rows["parts"][0].as_py())
 
 
 def _over_age(partition: _Partition, policy: RetentionPolicy, today: date) -> bool:

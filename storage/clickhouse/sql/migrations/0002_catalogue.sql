@@ -14,7 +14,7 @@ ENGINE = {replacing}
 PARTITION BY day
 ORDER BY id
 SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 30;
+    old_parts_lifetime = 1;
 
 CREATE TABLE scopes {on_cluster}
 (
@@ -30,7 +30,7 @@ ENGINE = {replacing}
 PARTITION BY day
 ORDER BY id
 SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 30;
+    old_parts_lifetime = 1;
 
 CREATE TABLE services {on_cluster}
 (
@@ -42,7 +42,7 @@ ENGINE = {replacing}
 PARTITION BY day
 ORDER BY (signal, service_name)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 30;
+    old_parts_lifetime = 1;
 
 CREATE TABLE operations {on_cluster}
 (
@@ -55,7 +55,7 @@ ENGINE = {replacing}
 PARTITION BY day
 ORDER BY (service_name, name, kind)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 30;
+    old_parts_lifetime = 1;
 
 CREATE TABLE attribute_keys {on_cluster}
 (
@@ -68,4 +68,4 @@ ENGINE = {replacing}
 PARTITION BY day
 ORDER BY (signal, level, key)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 30;
+    old_parts_lifetime = 1;
