@@ -2,8 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
 
 import grpc
 
@@ -16,6 +15,7 @@ from collector.metrics import Metrics
 from collector.query.admin import admin_router
 from collector.query.app import build_app
 from collector.query.dependencies import QueryDependencies
+from collector.query.jaeger.transfers import transfers_of
 from collector.query.jaeger_grpc.server import JaegerGrpcServer
 from collector.query.jaeger_http import jaeger_router
 from collector.query.loki.router import loki_router
@@ -29,10 +29,6 @@ from collector.receivers.listening import open_sockets
 from collector.receivers.settings import GrpcSettings
 from collector.state import ServiceState
 from collector.storing import Storing
-from storage.agents import AgentStorage, TransferQuery
-
-_MAX_TRANSFERS = 10_000
-_Triggered: TypeAlias = Mapping[tuple[bytes, bytes], Sequence[Mapping[str, Any]]]
 
 
 class Answering:
@@ -113,16 +109,3 @@ class Answering:
         limits = GrpcSettings(max_request_bytes=written.max_recv_msg_size_mib << 20)
         auth = settings.authenticator(written.auth) or Anyone()
         return lambda: ExportCalls(limits, self._storing.pipeline, auth, Answers())
-
-
-def transfers_of(storage: AgentStorage) -> Callable[[Sequence[bytes]], _Triggered]:
-    """Return a function that finds the transfers of traces, by the (trace id, span id) that triggered them."""
-
-    def find(trace_ids: Sequence[bytes]) -> _Triggered:
-        found: dict[tuple[bytes, bytes], list[dict[str, Any]]] = {}
-        if trace_ids:
-            for row in storage.find_transfers(TransferQuery(trace_ids=trace_ids, limit=_MAX_TRANSFERS)).to_pylist():
-                found.setdefault((row["trace_id"], row["trigger_span_id"]), []).append(row)
-        return found
-
-    return find

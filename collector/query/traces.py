@@ -8,12 +8,14 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from collector.query.answers import example, json_answer
 from collector.query.dependencies import QueryDependencies
+from collector.query.jaeger.transfers import transfers_of
 from collector.query.overview import OVERVIEW_EXAMPLE, overview
 from collector.query.parse.ids import parse_trace_id
 from collector.query.problems import Problem, read
 from collector.query.strict import strict_parameters
 from collector.query.trace_search import TraceSearch, search
 from exporters.jaeger import v1_json
+from exporters.jaeger.transfers import Transfers
 from exporters.otlp.json import traces_json
 from exporters.otlp.protobuf import traces_data
 
@@ -42,6 +44,7 @@ SEARCH_EXAMPLE = {
 def traces_router(deps: QueryDependencies) -> APIRouter:
     """Return the routes under /api/v1/traces."""
     router = APIRouter(prefix="/api/v1/traces", tags=["traces"], dependencies=[Depends(strict_parameters)])
+    find = transfers_of(deps.storage)
 
     @router.get("", summary="Search traces", responses=example("A page of traces, newest first.", SEARCH_EXAMPLE))
     def traces(parameters: Annotated[TraceSearch, Query()]) -> Response:
@@ -78,7 +81,7 @@ def traces_router(deps: QueryDependencies) -> APIRouter:
         if spans.num_rows == 0:
             raise Problem("not-found", f"there is no trace {wanted.hex()}", parameter="trace_id")
         if format == "jaeger":
-            return Response(_jaeger_envelope(spans), media_type="application/json")
+            return Response(_jaeger_envelope(spans, find([wanted])), media_type="application/json")
         if any(each in accept for each in _PROTOBUF_TYPES):
             return Response(traces_data(spans).SerializeToString(), media_type=_PROTOBUF_TYPES[0])
         return Response(traces_json(spans), media_type="application/json")
@@ -86,6 +89,6 @@ def traces_router(deps: QueryDependencies) -> APIRouter:
     return router
 
 
-def _jaeger_envelope(spans: pa.Table) -> bytes:
-    traces = [orjson.Fragment(trace) for _, trace in v1_json.traces_json(spans)]
+def _jaeger_envelope(spans: pa.Table, transfers: Transfers) -> bytes:
+    traces = [orjson.Fragment(trace) for _, trace in v1_json.traces_json(spans, transfers=transfers)]
     return orjson.dumps({"data": traces, "total": 0, "limit": 0, "offset": 0, "errors": None})
