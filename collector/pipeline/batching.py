@@ -27,6 +27,15 @@ class BatchLimits:
     max_age_seconds: float = 1.0
     quiet_seconds: float = 0.1  # when little has come in for the batch, it waits no longer than this
     little_rows: int = 2_000
+    # When more than this many batches' rows wait for storage, answers are delayed a little, the more the fuller it is:
+    # clients then settle at the pace of storage without ever standing still.
+    paced_batches: float = 1.5
+    max_pause_seconds: float = 0.08
+
+    def pause_seconds(self, backlog_rows: int) -> float:
+        """Return how long to wait before the next group of requests is made durable."""
+        excess = backlog_rows / self.max_rows - self.paced_batches
+        return self.max_pause_seconds * min(max(excess, 0.0), 1.0)
 
 
 @dataclass(slots=True)
@@ -66,6 +75,11 @@ class ClosedBatch:
 
     segment: Segment
     decoded: OpenBatch | None
+
+    @property
+    def rows(self) -> int:
+        """Spans plus log records."""
+        return sum(self.segment.items.values())
 
 
 def tables(batch: OpenBatch, contexts: Contexts) -> dict[Signal, pa.Table]:

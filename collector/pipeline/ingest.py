@@ -139,11 +139,18 @@ class IngestPipeline:
                 continue
             if groups is None:
                 break
+            self._pace()
             tickets = [judged.ticket for group in groups for judged in group.requests]
             self._guard(tickets, partial(self._settle, groups))
             if self._open and self._open.seconds_left(self._settings.batch, self._store.is_idle) <= 0:
                 self._cut()
         self._cut()
+
+    def _pace(self) -> None:
+        backlog = self._store.backlog_rows + (self._open.rows if self._open else 0)
+        pause = self._settings.batch.pause_seconds(backlog)
+        if pause > 0:
+            time.sleep(pause)
 
     def _settle(self, groups: list[Group]) -> None:
         """Make the storable requests of decoded groups durable and answer all."""

@@ -88,6 +88,7 @@ class StoreStage:
         self._changed = threading.Condition()
         self._closing = False
         self._busy = False
+        self._writing_rows = 0
         self._abandon_at: float | None = None
         self._status = StoreStatus(None, 0, 0, 0.0)
         self._released = int(checkpoint.load().get(RELEASED, -1))
@@ -113,8 +114,15 @@ class StoreStage:
         """Return how the stage does."""
         return self._status
 
+    @property
+    def backlog_rows(self) -> int:
+        """Rows of closed batches that storage does not have yet; 0 while it fails, for then nobody should wait."""
+        if self._status.failing_since is not None:
+            return 0
+        return self._writing_rows + sum(batch.rows for batch in list(self._waiting))
+
     def put(self, batch: ClosedBatch) -> None:
-        """Queue a closed batch; while storage works but is behind, wait a moment so that clients slow down."""
+        """Queue a closed batch; while storage works but is far behind, wait a moment so that clients slow down."""
         with self._changed:
             if sum(1 for waiting in self._waiting if waiting.decoded) >= self._settings.max_decoded_batches:
                 if self._status.failing_since is None:
@@ -138,12 +146,12 @@ class StoreStage:
     def _loop(self) -> None:
         while True:
             with self._changed:
-                self._busy = False
+                self._busy, self._writing_rows = False, 0
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
                     return
                 batch = self._waiting.popleft()
-                self._busy = True
+                self._busy, self._writing_rows = True, batch.rows
                 self._changed.notify_all()
             if not self._store_until_done(batch):
                 return
