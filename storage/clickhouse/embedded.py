@@ -37,6 +37,7 @@ _INSERT_SETTINGS: Settings = {
     "min_insert_block_size_bytes": 1 << 40,
     "max_partitions_per_insert_block": 0,
     "max_execution_time": 0,
+    "max_memory_usage": 0,  # what is acknowledged must go in: only the engine's own ceiling holds
 }
 
 

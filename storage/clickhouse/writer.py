@@ -14,6 +14,7 @@ from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.once import insert_once
 from storage.clickhouse.prepare import one_chunk, prepare
+from storage.clickhouse.slices import slices
 
 
 class ClickHouseWriter:
@@ -53,4 +54,6 @@ class ClickHouseWriter:
             yield
 
     def _insert(self, table: str, columns: list[str], rows: pa.Table, batch: str) -> None:
-        insert_once(self._engine, table, columns, rows, f"{batch}:{table}")
+        for number, part in enumerate(slices(rows)):
+            token = f"{batch}:{table}:{number}" if number else f"{batch}:{table}"
+            insert_once(self._engine, table, columns, part, token)
