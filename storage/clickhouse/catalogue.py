@@ -6,8 +6,9 @@ import pyarrow.compute as pc
 
 from storage.api import Level, Signal
 from storage.clickhouse.engine import Engine
-from storage.clickhouse.prepare import Prepared, codes_of, dictionary, distinct, indices
-from storage.clickhouse.seen import Seen
+from storage.clickhouse.prepare import Prepared
+from storage.distinct import codes_of, dictionary, distinct, indices
+from storage.seen import Seen
 
 _SEEN = 200_000
 # Distinct keys cost 0.1 µs a span: in large batches one contiguous part is looked at, another one each time.

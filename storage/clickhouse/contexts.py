@@ -10,10 +10,11 @@ import pyarrow as pa
 from storage.clickhouse.bindings import id_list
 from storage.clickhouse.columns import ID
 from storage.clickhouse.engine import Engine
-from storage.clickhouse.prepare import Prepared, codes_of, context_id, dictionary, distinct, indices
-from storage.clickhouse.seen import Seen
+from storage.clickhouse.prepare import Prepared
 from storage.contexts import Context, resource_context, scope_context
+from storage.distinct import codes_of, context_id, dictionary, distinct, indices
 from storage.schemas import ATTRIBUTES
+from storage.seen import Seen
 
 _SEEN = 200_000
 _CACHED_BYTES = 32 << 20

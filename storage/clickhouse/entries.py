@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from storage.api import Condition, Op
 from storage.clickhouse.bindings import Bindings
+from storage.equality import equal_texts, parse_number
 
 _NUMBER = "t IN ('i', 'd')"
 _ORDER = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
@@ -57,7 +56,7 @@ def nested_exists(column: str, condition: Condition, bindings: Bindings) -> str:
 
 
 def _has_any(values: str, condition: Condition, bindings: Bindings) -> str:
-    texts = _texts(condition.value)
+    texts = equal_texts(condition.value)
     if len(texts) == 1:
         return f"has({values}, {bindings.text(texts[0])})"
     return f"hasAny({values}, {bindings.texts(list(texts))})"
@@ -80,7 +79,7 @@ def _predicate(condition: Condition, bindings: Bindings) -> str:
 
 
 def _equal(condition: Condition, bindings: Bindings) -> str:
-    texts = _texts(condition.value)
+    texts = equal_texts(condition.value)
     same = f"v = {bindings.text(condition.value)}"
     if len(texts) == 1:
         return same
@@ -95,39 +94,3 @@ def _ordered(condition: Condition, bindings: Bindings) -> str:
     sign = _ORDER[condition.op]
     # Integers stay integers: as doubles those beyond 2**53 would compare wrongly.
     return f"((t = 'i' AND toInt64OrZero(v) {sign} {bound}) OR (t = 'd' AND toFloat64OrZero(v) {sign} {bound}))"
-
-
-def _texts(value: str) -> tuple[str, ...]:
-    """Return the texts that equal a value: itself, and what an integer or a double of the same number is kept as.
-
-    Doubles have two spellings: Arrow's in items (`1`), Python's in contexts (`1.0`).
-    """
-    number = parse_number(value)
-    if number is None:
-        return (value,)
-    texts = [value]
-    if isinstance(number, int) or number.is_integer():
-        texts.append(str(int(number)))
-    as_double = _double(number)
-    if as_double is not None and (as_double == number or math.isnan(as_double)):
-        texts += [str(pa.scalar(as_double).cast(pa.string())), repr(as_double)]
-    return tuple(dict.fromkeys(texts))
-
-
-def _double(number: int | float) -> float | None:
-    try:
-        return float(number)
-    except OverflowError:
-        return None
-
-
-def parse_number(value: str) -> int | float | None:
-    """Return the number a text means, integers exactly, or None. Python's underscores and spaces are no numbers."""
-    if not value.isascii() or any(character in value for character in "_ \t\n\r\v\f"):
-        return None
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return None

@@ -2,7 +2,7 @@
 
 from storage.api import FieldCondition, Op, Signal, SpanField
 from storage.clickhouse.bindings import Bindings
-from storage.clickhouse.entries import parse_number
+from storage.equality import parse_number
 
 _SIGN = {Op.EQ: "=", Op.NE: "!=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 

@@ -9,12 +9,12 @@ import pytest
 
 from storage.api import TimeRange
 from storage.clickhouse.bindings import Bindings
-from storage.clickhouse.entries import parse_number
 from storage.clickhouse.errors import raise_port_error
-from storage.clickhouse.histogram import BUCKET_NS, Histogram
-from storage.clickhouse.prepare import distinct
-from storage.clickhouse.seen import Seen
+from storage.distinct import distinct
+from storage.equality import parse_number
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
+from storage.seen import Seen
+from storage.windows import BUCKET_NS, Windows
 
 
 def test_texts_travel_as_hex() -> None:
@@ -37,7 +37,7 @@ def test_numbers_in_texts(text: str, number: float | None) -> None:
 @pytest.mark.parametrize("oldest_first", [True, False])
 @pytest.mark.parametrize("time", [TimeRange(0, 2**64), TimeRange(5, 7), TimeRange(3 * BUCKET_NS, 90 * BUCKET_NS + 1)])
 def test_windows_cover_the_range_without_gaps(oldest_first: bool, time: TimeRange) -> None:
-    histogram = Histogram(None, "spans")  # type: ignore[arg-type]
+    histogram = Windows()
     times = np.repeat(np.arange(100, dtype=np.uint64) * np.uint64(BUCKET_NS), 50)
     histogram.add(pa.chunked_array([times]))
     windows = list(histogram.windows(time, 70, 2, oldest_first=oldest_first))

@@ -1,0 +1,41 @@
+"""When a text that a user wrote equals an attribute's text: the same text, or the same number spelt otherwise."""
+
+import math
+
+import pyarrow as pa
+
+
+def equal_texts(value: str) -> tuple[str, ...]:
+    """Return the texts that equal a value: itself, and what an integer or a double of the same number is kept as.
+
+    Doubles have two spellings: Arrow's in items (`1`), Python's in contexts (`1.0`).
+    """
+    number = parse_number(value)
+    if number is None:
+        return (value,)
+    texts = [value]
+    if isinstance(number, int) or number.is_integer():
+        texts.append(str(int(number)))
+    as_double = _double(number)
+    if as_double is not None and (as_double == number or math.isnan(as_double)):
+        texts += [str(pa.scalar(as_double).cast(pa.string())), repr(as_double)]
+    return tuple(dict.fromkeys(texts))
+
+
+def _double(number: int | float) -> float | None:
+    try:
+        return float(number)
+    except OverflowError:
+        return None
+
+
+def parse_number(value: str) -> int | float | None:
+    """Return the number a text means, integers exactly, or None. Python's underscores and spaces are no numbers."""
+    if not value.isascii() or any(character in value for character in "_ \t\n\r\v\f"):
+        return None
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return None
