@@ -161,6 +161,9 @@ def test_the_demo_reaches_every_api_and_purge_needs_permission(server: ServerPro
     assert get(server, "/loki/loki/api/v1/labels")[1]["status"] == "success"
     assert get(server, f"/api/v1/logs?trace_id={trace_id}")[0] == 200
     wait_for(lambda: transfers_shown(server, trace_id) == sent.told[0].transfers)
+    assert len(get(server, f"/api/v1/transfers?trace_id={trace_id}")[1]["transfers"]) == sent.told[0].transfers
+    assert get(server, f"/api/v1/conversations/{sent.told[0].conversation_id}")[0] == 200
+    assert get(server, "/api/v1/agents/graph")[0] == 200
 
     status, problem = post(server, "/api/v1/admin/purge")
     assert status == 403
