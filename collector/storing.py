@@ -18,6 +18,7 @@ from collector.pipeline.store import LEDGER, RELEASED, StoreSettings, StoreStage
 from collector.processors.agent_stream.evaluate import Evaluator
 from collector.processors.agent_stream.stage import TransferSettings, TransferStage
 from collector.processors.agent_stream.worker import RuleWorker
+from collector.processors.agent_transfers.grouping import log_prefilter
 from collector.retention import RetentionRunner
 from collector.state import ServiceState
 from storage.agents import AgentStorage
@@ -104,7 +105,10 @@ class Storing:
             return None
         worker = RuleWorker(written.options())
         undo.callback(worker.close)
-        limits = TransferSettings(quiet_seconds=written.quiet_period.total_seconds())
+        limits = TransferSettings(
+            quiet_seconds=written.quiet_period.total_seconds(),
+            log_prefilter=log_prefilter(pattern.expression for pattern in written.patterns.values()),
+        )
         state = Checkpoint(config.service.data_dir / "transfers.json")
         config.service.data_dir.mkdir(parents=True, exist_ok=True)
         stage = TransferStage(limits, self.storage, Evaluator(self.storage, worker), state)

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from collector.processors.agent_stream.fields import Keyed, agent_fields
 from collector.processors.agent_transfers.grouping import (
     AGENT_ATTRIBUTE_KEYS,
+    AGENT_KEY_PATTERN,
     AGENT_KEY_PREFIXES,
     AGENT_NAME_PATTERN,
     AGENT_SCOPE_PATTERN,
-    TRANSFER_LOG_PATTERN,
 )
 from exporters.contexts import scope_context
 from storage.schemas import AGENT_LOGS, AGENT_SPANS, LOGS
 
+_KEY = re.compile(AGENT_KEY_PATTERN)
 _NAME = re.compile(AGENT_NAME_PATTERN)
 _SCOPE = re.compile(AGENT_SCOPE_PATTERN)
 
@@ -31,7 +32,7 @@ _SCOPE = re.compile(AGENT_SCOPE_PATTERN)
 @lru_cache(maxsize=65_536)
 def is_agent_key(key: str) -> bool:
     """Tell whether a span with this attribute key is agentic."""
-    return key in AGENT_ATTRIBUTE_KEYS or key.startswith(AGENT_KEY_PREFIXES)
+    return key in AGENT_ATTRIBUTE_KEYS or key.startswith(AGENT_KEY_PREFIXES) or _KEY.search(key) is not None
 
 
 @lru_cache(maxsize=65_536)
@@ -63,11 +64,11 @@ def agent_span_rows(spans: pa.Table, batch_time_unix_nano: int) -> pa.Table:
     return _rows(rows, batch_time_unix_nano)
 
 
-def agent_log_rows(logs: pa.Table, batch_time_unix_nano: int) -> pa.Table:
-    """Return the AGENT_LOGS rows of a LOGS table: records whose text may tell of a transfer."""
+def agent_log_rows(logs: pa.Table, batch_time_unix_nano: int, prefilter: str) -> pa.Table:
+    """Return the AGENT_LOGS rows of a LOGS table: records whose text matches the prefilter (RE2)."""
     if logs.num_rows == 0:
         return AGENT_LOGS.empty_table()
-    matching = pc.match_substring_regex(logs["body"], TRANSFER_LOG_PATTERN)
+    matching = pc.match_substring_regex(logs["body"], prefilter)
     rows = logs.filter(matching)
     times = pa.array(np.full(rows.num_rows, batch_time_unix_nano, np.uint64))
     return rows.select(LOGS.names).append_column(AGENT_LOGS.field("batch_time_unix_nano"), times)

@@ -15,6 +15,7 @@ from collector.journal.checkpoint import Checkpoint
 from collector.processors.agent_stream.evaluate import MINUTE_NS, Evaluator, Minute
 from collector.processors.agent_stream.pending import Pending
 from collector.processors.agent_stream.rows import agent_log_rows, agent_span_rows
+from collector.processors.agent_transfers.grouping import TRANSFER_LOG_PATTERN
 from storage.agents import AgentStore
 from storage.errors import StorageRejected, StorageUnavailable
 
@@ -25,9 +26,10 @@ EVALUATED_UNTIL = "evaluated_until_batch_unix_nano"
 
 @dataclass(frozen=True, slots=True)
 class TransferSettings:
-    """How the processor works. Times in seconds."""
+    """How the processor works. Times in seconds. Only log records that match `log_prefilter` (RE2) are looked at."""
 
     quiet_seconds: float = 2.0
+    log_prefilter: str = TRANSFER_LOG_PATTERN
     max_pending: int = 200_000
     traces_per_round: int = 200
     idle_poll_seconds: float = 0.2
@@ -76,7 +78,8 @@ class TransferStage:
 
     def extract(self, spans: pa.Table, logs: pa.Table, batch_time_unix_nano: int) -> tuple[pa.Table, pa.Table]:
         """Return the AGENT_SPANS and AGENT_LOGS rows of a batch."""
-        return agent_span_rows(spans, batch_time_unix_nano), agent_log_rows(logs, batch_time_unix_nano)
+        agent_logs = agent_log_rows(logs, batch_time_unix_nano, self._settings.log_prefilter)
+        return agent_span_rows(spans, batch_time_unix_nano), agent_logs
 
     def stored(self, agent_spans: pa.Table, agent_logs: pa.Table, batch_time_unix_nano: int) -> None:
         """Mark the traces and minutes of a batch that reads can see now."""
