@@ -73,7 +73,7 @@ class AgentFigures:
             LEFT ANY JOIN (
                 SELECT substring(trace_id, 1, 16) AS run_trace, substring(span_id, 1, 8) AS run_span,
                     start_time_unix_nano AS run_start
-                FROM agent_runs WHERE is_deleted = 0 AND span_id IN (
+                FROM agent_runs WHERE is_deleted = 0 AND run_span IN (
                     SELECT target_span_id FROM {transfers} WHERE target_span_id != '')
             ) AS r ON if(t.target_trace_id = '', t.trace_id, t.target_trace_id) = r.run_trace
                 AND t.target_span_id = r.run_span

@@ -68,7 +68,7 @@ def timeline(deps: QueryDependencies, conversation_id: str, limit: int) -> dict[
     maximum = deps.limits.max_timeline_entries
     if limit > maximum:
         raise Problem("bad-parameter", f"at most {maximum} entries", parameter="limit", limit=maximum)
-    ids = deps.storage.traces_of_conversation(conversation_id, MAX_TRACES + 1)
+    ids = deps.storage.traces_of_conversation(conversation_id, MAX_TRACES + 1) if conversation_id else []
     if not ids:
         raise Problem("not-found", "no span carries this conversation id", parameter="conversation_id")
     nodes, whole = _nodes(deps, ids[:MAX_TRACES])

@@ -49,7 +49,7 @@ class GraphSearch(BaseModel):
     start: str | None = Field(default=None, description=START)
     end: str | None = Field(default=None, description=END)
     trace_id: str | None = Field(default=None, description="Of one trace; short ids are padded with zeros.")
-    conversation_id: str | None = Field(default=None, description="Of all traces of one conversation.")
+    conversation_id: str | None = Field(default=None, min_length=1, description="Of all traces of one conversation.")
     min_confidence: float = Field(default=0.0, ge=0.0, le=1.0, description="Only transfers at least this sure.")
 
 
