@@ -14,7 +14,7 @@ from storage.api import Signal
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "http-api.md").read_text(encoding="utf-8")
 METRICS = (DOCS / "metrics.md").read_text(encoding="utf-8")
-OURS = re.compile(r"/api/v1/(?!agents|transfers|conversations|admin)|/health/|/metrics")
+OURS = re.compile(r"/api/v1/(?!admin)|/health/|/metrics")
 
 SECTIONS = dict(re.findall(r"^### `GET (\S+)`\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 EXAMPLES = re.findall(r"^    GET (\S+)$", PAGE, re.MULTILINE)
