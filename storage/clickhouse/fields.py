@@ -47,13 +47,20 @@ def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings) -> 
     return "0"
 
 
+def body_contains(text: str, bindings: Bindings) -> str:
+    """Return SQL: does the body's text contain this, whatever its case? LIKE, because the n-gram index knows it."""
+    pattern = "".join(f"\\{character}" if character in "\\%_" else character for character in text)
+    return f"lowerUTF8(body) LIKE lowerUTF8({bindings.text(f'%{pattern}%')})"
+
+
 def _text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
     value = bindings.text(condition.value)
     match condition.op:
         case Op.EXISTS:
             return f"({column} != '')"
         case Op.CONTAINS:
-            return f"(position({column}, {value}) > 0)"
+            narrowed = f"{body_contains(condition.value, bindings)} AND " if condition.field is SpanField.BODY else ""
+            return f"({narrowed}position({column}, {value}) > 0)"
         case Op.REGEX:
             return f"match({column}, {value})"
         case Op.EQ | Op.NE:

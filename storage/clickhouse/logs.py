@@ -12,6 +12,7 @@ from storage.clickhouse.columns import LOG_COLUMNS
 from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
+from storage.clickhouse.fields import body_contains
 from storage.clickhouse.histogram import Histogram
 from storage.schemas import LOGS
 
@@ -90,7 +91,7 @@ class LogTable:
         if query.severity_min is not None:
             parts.append(f"severity_number >= {bindings.signed(query.severity_min)}")
         if query.text:
-            parts.append(f"position(lowerUTF8(body), lowerUTF8({bindings.text(query.text)})) > 0")
+            parts.append(body_contains(query.text, bindings))
         if query.filter is not None:
             parts.append(filter_sql(self._engine, query.filter, Signal.LOGS, bindings))
         return _Search(" AND ".join(parts or ["1"]), bindings, query.oldest_first)

@@ -214,8 +214,27 @@ def test_log_records_and_conditions(store: AgentStorage) -> None:
 
 @pytest.mark.parametrize(
     ("text", "matches"),
-    [("failed", 1), ("ärger", 1), ("order 17 failed: Ä", 1), ("e", 2), ("nothing", 0), ("17 f", 1), ("%", 0), ("", 2)],
+    [
+        ("failed", 1),
+        ("ärger", 1),
+        ("order 17 failed: Ä", 1),
+        ("e", 2),
+        ("nothing", 0),
+        ("17 f", 1),
+        ("%", 0),
+        ("_", 0),
+        ("\\", 0),
+        ("", 2),
+    ],
 )
 def test_log_text_is_any_substring_whatever_its_case(store: AgentStorage, text: str, matches: int) -> None:
     store.write(batch(logs=[LOG, log("fine")]))
     assert store.find_logs(LogQuery(ALL_TIME, text=text)).records.num_rows == matches
+
+
+@pytest.mark.parametrize("text", ["100%", "a_b", "c\\d", "\x00", "x\ny", "it's", "{p0:String}", "ß"])
+def test_log_text_is_taken_literally(store: AgentStorage, text: str) -> None:
+    store.write(batch(logs=[log(f"before {text} after"), log("before 1000 aXb cxd after")]))
+    assert store.find_logs(LogQuery(ALL_TIME, text=text)).records.num_rows == 1
+    contains = FieldCondition(SpanField.BODY, Op.CONTAINS, text)
+    assert store.find_logs(LogQuery(ALL_TIME, filter=contains)).records.num_rows == 1

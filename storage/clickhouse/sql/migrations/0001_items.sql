@@ -77,6 +77,7 @@ CREATE TABLE logs {on_cluster}
     day Date CODEC(ZSTD(1)),
 
     INDEX trace_id trace_id TYPE bloom_filter(0.0005) GRANULARITY 1,
+    INDEX body_ngrams lowerUTF8(body) TYPE ngrambf_v1(4, 8192, 2, 0) GRANULARITY 1,
     INDEX attribute_values mapValues(attributes) TYPE bloom_filter(0.0025) GRANULARITY 1
 )
 ENGINE = {merge_tree}
