@@ -30,7 +30,9 @@ def ingest(
     clients: Annotated[str, typer.Option(help="Numbers of concurrent clients, a run each.")] = "1,4,16,64",
     seconds: Annotated[float, typer.Option(min=1, help="How long each run sends.")] = 20.0,
     kind: Annotated[str, typer.Option(help=f"What is sent: {', '.join(KINDS)}.")] = "traces",
-    agentic: Annotated[bool, typer.Option(help="Spans as an agent framework writes them.")] = False,
+    agentic: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of traces as an agent framework writes them.")
+    ] = 0,
     sustained: Annotated[float | None, typer.Option(min=60, help="One long run of so many seconds.")] = None,
     yardstick: Annotated[bool, typer.Option(help="Measure the engine alone as well.")] = True,
     yardstick_rows: Annotated[int, typer.Option(min=262_144, help="Rows for each insert size.")] = 1 << 21,

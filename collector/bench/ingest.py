@@ -90,7 +90,7 @@ def _drive(server: ServerProcess, load: LoadSpec, probe_seconds: float) -> Inges
         after=after,
         fresh_loaded=loaded.seconds,
         fresh_idle=_fresh_when_idle(server),
-        missing_traces=_missing(api, result.trace_ids),
+        missing_traces=_missing(api, load.signal, result.trace_ids),
         bytes_per_item=settled_bytes(api) / max(1, totals(api).stored),
     )
     api.close()
@@ -137,6 +137,15 @@ def _warm_up(load: LoadSpec, api: Api) -> None:
     wait_until_stored(api, sent.items)
 
 
-def _missing(api: Api, trace_ids: list[str], sample: int = 100) -> int:
+def _missing(api: Api, signal: str, trace_ids: list[str], sample: int = 100) -> int:
     step = max(1, len(trace_ids) // sample)
-    return sum(api.get(f"/api/v1/traces/{trace_id}")[0] != 200 for trace_id in trace_ids[::step])
+    is_there = _has_logs if signal == "logs" else _has_trace
+    return sum(not is_there(api, trace_id) for trace_id in trace_ids[::step])
+
+
+def _has_trace(api: Api, trace_id: str) -> bool:
+    return api.get(f"/api/v1/traces/{trace_id}")[0] == 200
+
+
+def _has_logs(api: Api, trace_id: str) -> bool:
+    return bool(api.json(f"/api/v1/logs?trace_id={trace_id}&limit=1")["logs"])

@@ -31,7 +31,7 @@ class LoadSpec:
     signal: str = "traces"  # or "logs"
     per_request: int = 512
     as_json: bool = False  # over HTTP; protobuf over gRPC otherwise
-    agentic: bool = False
+    agentic: float = 0.0  # share of the traces whose spans are an agent's
     clients: int = 4
     seconds: float = 20.0
     requests: int | None = None

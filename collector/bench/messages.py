@@ -47,11 +47,11 @@ class _Placed:
     duration: int
 
 
-def trace_request(seed: int, spans: int, agentic: bool = False) -> ExportTraceServiceRequest:
+def trace_request(seed: int, spans: int, agentic: float = 0.0) -> ExportTraceServiceRequest:
     """Return a request of `spans` spans: traces of 16 over four services, or single-span traces below 16.
 
-    10 attributes a span, 8 a resource, an event on 10 %, an error on 2 %. `agentic` adds what an agent framework
-    would write on every span of the trace.
+    10 attributes a span, 8 a resource, an event on 10 %, an error on 2 %. On the share `agentic` of
+    the traces every span also carries what an agent framework would write.
     """
     rng = random.Random(seed)  # noqa: S311 (a repeatable load)
     request = ExportTraceServiceRequest()
@@ -60,7 +60,7 @@ def trace_request(seed: int, spans: int, agentic: bool = False) -> ExportTraceSe
     for trace_id, parent, place, kind in placed:
         span = scopes[place.service].spans.add(trace_id=trace_id, span_id=place.span_id, parent_span_id=parent)
         _fill_span(rng, span, _service(seed, place.service), kind, place)
-        if agentic:
+        if trace_id[0] < 256 * agentic:
             _agent_attributes(rng, span, kind)
     return request
 

@@ -62,8 +62,8 @@ class Template:
         self._bytes[self._slots.time_at[:, None] + np.arange(len(_TENS))] = digits
 
 
-def trace_templates(count: int, spans: int, *, as_json: bool = False, agentic: bool = False) -> list[Template]:
-    """Return `count` different requests of `spans` spans."""
+def trace_templates(count: int, spans: int, *, as_json: bool = False, agentic: float = 0.0) -> list[Template]:
+    """Return `count` different requests of `spans` spans; see `trace_request` for `agentic`."""
     return _templates([trace_request(seed, spans, agentic) for seed in range(count)], as_json)
 
 

@@ -37,7 +37,7 @@ class YardstickSpec:
     folder: str  # scratch, on the disk that the server uses
     engine: str = "embedded"
     signal: str = "traces"
-    agentic: bool = False
+    agentic: float = 0.0
     rows: int = 1 << 21  # enough for merges to begin
     rows_per_insert: int = 65_536
 

@@ -118,3 +118,14 @@ def test_rendered_logs_are_new_and_near_now():
         assert not ids & seen
         seen |= ids
         assert all(NOW - SPREAD_NS <= r.time_unix_nano < r.observed_time_unix_nano <= NOW + 10**6 for r in records)
+
+
+def test_a_share_of_the_traces_is_agentic_as_a_whole():
+    spans = [
+        s for seed in range(8) for t in [trace_request(seed, 512, 0.25)] for rs in t.resource_spans
+        for ss in rs.scope_spans for s in ss.spans
+    ]  # fmt: skip
+    agentic = {s.trace_id for s in spans if any(a.key == "gen_ai.operation.name" for a in s.attributes)}
+    plain = {s.trace_id for s in spans if not any(a.key.startswith("gen_ai.") for a in s.attributes)}
+    assert not agentic & plain
+    assert 0.15 < len(agentic) / len(agentic | plain) < 0.35
