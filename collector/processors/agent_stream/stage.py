@@ -100,9 +100,9 @@ class TransferStage:
     def emptied(self) -> Iterator[None]:
         """Keep rounds out while storage is purged, and forget what was pending before."""
         with self._round_lock:
-            yield
             self._traces.clear()
             self._minutes.clear()
+            yield
 
     def _loop(self) -> None:
         while not self._stop.is_set():
