@@ -131,20 +131,29 @@ class IngestPipeline:
 
     def _journal_loop(self) -> None:
         while True:
-            timeout = self._open.seconds_left(self._settings.batch, self._store.is_idle) if self._open else None
             try:
-                groups = self._groups.get(timeout=None if timeout is None else max(timeout, 0.0))
+                groups = self._groups.get(timeout=self._patience())
             except queue.Empty:
-                self._cut()
+                self._cut_if_due()
                 continue
             if groups is None:
                 break
             self._pace()
             tickets = [judged.ticket for group in groups for judged in group.requests]
             self._guard(tickets, partial(self._settle, groups))
-            if self._open and self._open.seconds_left(self._settings.batch, self._store.is_idle) <= 0:
-                self._cut()
+            self._cut_if_due()
         self._cut()
+
+    def _patience(self) -> float | None:
+        """Return how long to wait for requests; not longer than the quiet time, for storage may become idle."""
+        if self._open is None:
+            return None
+        limits = self._settings.batch
+        return min(max(self._open.seconds_left(limits, self._store.is_idle), 0.0), limits.quiet_seconds)
+
+    def _cut_if_due(self) -> None:
+        if self._open and self._open.seconds_left(self._settings.batch, self._store.is_idle) <= 0:
+            self._cut()
 
     def _pace(self) -> None:
         backlog = self._store.backlog_rows + (self._open.rows if self._open else 0)
