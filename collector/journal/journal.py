@@ -132,12 +132,12 @@ class Journal:
             self._closed_bytes += segment.bytes
         return segment
 
-    def release(self, segment: Segment) -> None:
-        """Free a segment that storage has durably. Raises OSError."""
+    def release(self, segment: Segment, reuse: bool = True) -> None:
+        """Free a segment that storage has durably; not `reuse` when its file is shared. Raises OSError."""
         with self._mutex:
             self._closed_bytes -= segment.bytes
             self._since.pop(segment.number, None)
-            reuse = len(self._spares) < _SPARE_FILES
+            reuse = reuse and len(self._spares) < _SPARE_FILES
         if not reuse:
             segment.path.unlink()
             return

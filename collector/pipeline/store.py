@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,8 +40,8 @@ class AgentRows(Protocol):
         """Return the AGENT_SPANS and AGENT_LOGS rows of a batch; pure and deterministic."""
         ...
 
-    def stored(self, agent_spans: pa.Table, agent_logs: pa.Table, batch_time_unix_nano: int) -> None:
-        """Note the agent rows of a batch that reads can see now."""
+    def stored(self, batch: Batch) -> None:
+        """Note a batch that reads can see now."""
         ...
 
 
@@ -76,7 +76,13 @@ class StoreStage:
         writer: Writer,
         processors: Sequence[Processor] = (),
         agents: AgentRows | None = None,
+        handover: Callable[[Segment], bool] | None = None,
     ) -> None:
+        """Take over what the journal holds.
+
+        `handover` gets each stored segment before it is released, again after a crash in between; True: it shares
+        the segment's file, which must not be written again.
+        """
         self._settings = settings
         self._journal = journal
         self._checkpoint = checkpoint
@@ -84,6 +90,7 @@ class StoreStage:
         self._writer = writer
         self._processors = processors
         self._agents = agents
+        self._handover = handover
         self._waiting: deque[ClosedBatch] = deque(ClosedBatch(segment, None) for segment in journal.pending())
         self._changed = threading.Condition()
         self._closing = False
@@ -178,7 +185,7 @@ class StoreStage:
             else:
                 self._note_success(time.monotonic() - started)
                 if self._agents is not None:
-                    self._agents.stored(written.agent_spans, written.agent_logs, written.time_unix_nano)
+                    self._agents.stored(written)
                 return True
 
     def _must_abandon(self) -> bool:
@@ -209,10 +216,11 @@ class StoreStage:
         return batch
 
     def _release(self, segment: Segment) -> None:
+        shared = self._handover is not None and self._handover(segment)
         # the ledger is on disk before the segment is gone, so that a crash between the two counts nothing twice
         self._released = max(self._released, segment.number)
         self._checkpoint.save({RELEASED: self._released, LEDGER: self._ledger.state()})
-        self._journal.release(segment)
+        self._journal.release(segment, reuse=not shared)
 
     def _batch(self, batch_id: str, decoded: OpenBatch) -> Batch:
         flat = tables(decoded, self._contexts)

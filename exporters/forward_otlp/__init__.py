@@ -1,0 +1,1 @@
+"""OTLP to any endpoint, over gRPC or HTTP."""

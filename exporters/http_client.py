@@ -1,0 +1,72 @@
+"""POST with everything a durable sender needs: compression, pooled connections, the meaning of each status.
+
+Only statuses that condemn the message itself are permanent: a wrong key or a wrong path is put right some day.
+"""
+
+import gzip
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import urllib3
+
+from exporters.delivery import DeliveryDelayed, DeliveryRejected
+
+_PERMANENT = frozenset({400, 413, 415, 422})
+_SHOWN_BYTES = 300
+
+
+@dataclass(frozen=True, slots=True)
+class HttpEndpoint:
+    """Where to send. `tls` None: the system's trust store. `compression`: gzip or none."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    compression: str = "gzip"
+    timeout_seconds: float = 10.0
+    tls: ssl.SSLContext | None = None
+
+
+class HttpClient:
+    """A pool of connections. Redirects are not followed: bodies would be sent where nobody meant them to go."""
+
+    def __init__(self, endpoint: HttpEndpoint) -> None:
+        self._endpoint = endpoint
+        timeout = urllib3.Timeout(total=endpoint.timeout_seconds)
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=False, ssl_context=endpoint.tls)
+
+    def post(self, path: str, media_type: str, body: bytes) -> bytes:
+        """Return the body of a 2xx answer. Raises: DeliveryDelayed, DeliveryRejected."""
+        headers = {**self._endpoint.headers, "Content-Type": media_type}
+        if self._endpoint.compression == "gzip":
+            body = gzip.compress(body, compresslevel=1, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        try:
+            answer = self._pool.request("POST", self._endpoint.url + path, body=body, headers=headers, redirect=False)
+        except urllib3.exceptions.HTTPError as error:
+            raise DeliveryDelayed(f"{type(error).__name__}: {error}") from error
+        if 200 <= answer.status < 300:
+            return answer.data
+        text = f"HTTP {answer.status}: {answer.data[:_SHOWN_BYTES].decode('utf-8', 'replace')}"
+        if answer.status in _PERMANENT:
+            raise DeliveryRejected(text)
+        raise DeliveryDelayed(text, retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)))
+
+    def close(self) -> None:
+        """Close all connections. Idempotent."""
+        self._pool.clear()
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks for, written as seconds or as a date; None without one."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
