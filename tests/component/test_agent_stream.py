@@ -45,9 +45,10 @@ class Stream:
         logs = LOGS.empty_table() if logs is None else logs
         batch_time = START + self.batches
         agent_spans, agent_logs = self.stage.extract(spans, logs, batch_time)
-        self.engine.write(Batch(f"{id(self)}-{self.batches}", spans, logs, agent_spans, agent_logs, batch_time))
+        batch = Batch(f"{id(self)}-{self.batches}", spans, logs, agent_spans, agent_logs, batch_time)
+        self.engine.write(batch)
         if told:
-            self.stage.stored(agent_spans, agent_logs, batch_time)
+            self.stage.stored(batch)
 
     def transfers(self, count: int, **query: object) -> list[tuple[str, str, str, bool]]:
         deadline = time.monotonic() + 20
@@ -148,6 +149,16 @@ def test_late_spans_replace_the_verdict(stream: Stream) -> None:
     while stream.transfers(1) != [("triage", "billing", "handoff", True)]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_late_spans_without_a_word_of_agents_count_too(stream: Stream) -> None:
+    """A call from one service to another's agent: what is between them may be exported last."""
+    stream.write(spans((1, 1, 0, "invoke_agent triage", 0.0, 5.0, agent("triage")), TRIAGE_CALL))
+    stream.write(spans((1, 20, 12, "invoke_agent risk", 1.0, 2.0, agent("risk"))))
+    assert stream.transfers(0) == []
+    between = [(1, 11, 1, "POST", 0.9, 2.2, {}), (1, 12, 11, "POST /invoke", 0.95, 2.1, {})]
+    stream.write(spans(*between))
+    assert stream.transfers(1) == [("triage", "risk", "delegation", True)]
 
 
 def test_batching_order_and_repeats_do_not_matter(stream: Stream) -> None:

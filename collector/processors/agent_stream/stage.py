@@ -14,9 +14,11 @@ import structlog
 from collector.journal.checkpoint import Checkpoint
 from collector.processors.agent_stream.evaluate import MINUTE_NS, Evaluator, Minute
 from collector.processors.agent_stream.pending import Pending
+from collector.processors.agent_stream.recent import RecentTraces
 from collector.processors.agent_stream.rows import agent_log_rows, agent_span_rows
 from collector.processors.agent_transfers.grouping import TRANSFER_LOG_PATTERN
 from storage.agents import AgentStore
+from storage.api import Batch
 from storage.errors import StorageRejected, StorageUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ class TransferSettings:
     quiet_seconds: float = 2.0
     log_prefilter: str = TRANSFER_LOG_PATTERN
     max_pending: int = 200_000
+    max_recent: int = 50_000  # agentic traces whose later spans of any kind are noticed
     traces_per_round: int = 200
     idle_poll_seconds: float = 0.2
     save_seconds: float = 5.0
@@ -47,6 +50,7 @@ class TransferStage:
         self._state = state
         self._traces: Pending[bytes] = Pending(settings.max_pending)
         self._minutes: Pending[Minute] = Pending(settings.max_pending)
+        self._recent = RecentTraces(settings.max_recent)
         self._last_batch = int(state.load().get(EVALUATED_UNTIL, 0))
         self._resume_from: int | None = self._last_batch
         self._working_from: int | None = None
@@ -81,20 +85,24 @@ class TransferStage:
         agent_logs = agent_log_rows(logs, batch_time_unix_nano, self._settings.log_prefilter)
         return agent_span_rows(spans, batch_time_unix_nano), agent_logs
 
-    def stored(self, agent_spans: pa.Table, agent_logs: pa.Table, batch_time_unix_nano: int) -> None:
+    def stored(self, batch: Batch) -> None:
         """Mark the traces and minutes of a batch that reads can see now."""
-        traces = set(pc.unique(agent_spans["trace_id"]).to_pylist())
+        traces = set(pc.unique(batch.agent_spans["trace_id"]).to_pylist())
         minutes: set[Minute] = set()
-        if agent_logs.num_rows:
-            columns = [agent_logs[name].to_pylist() for name in ("trace_id", "service_name", "event_time_unix_nano")]
+        if batch.agent_logs.num_rows:
+            names = ("trace_id", "service_name", "event_time_unix_nano")
+            columns = [batch.agent_logs[name].to_pylist() for name in names]
             for trace_id, service, event_time in zip(*columns, strict=True):
                 if trace_id:
                     traces.add(trace_id)
                 else:
                     minutes |= _minutes_touched(service, event_time)
-        self._traces.touch(sorted(traces), batch_time_unix_nano)
-        self._minutes.touch(sorted(minutes), batch_time_unix_nano)
-        self._last_batch = max(self._last_batch, batch_time_unix_nano)
+        self._recent.add(sorted(traces))
+        # Spans without a word of agents shape the tree, and say which conversation a log record belongs to.
+        traces |= self._recent.among(batch.spans["trace_id"])
+        self._traces.touch(sorted(traces), batch.time_unix_nano)
+        self._minutes.touch(sorted(minutes), batch.time_unix_nano)
+        self._last_batch = max(self._last_batch, batch.time_unix_nano)
 
     @contextmanager
     def emptied(self) -> Iterator[None]:
@@ -102,6 +110,7 @@ class TransferStage:
         with self._round_lock:
             self._traces.clear()
             self._minutes.clear()
+            self._recent.clear()
             yield
 
     def _loop(self) -> None:
@@ -140,6 +149,7 @@ class TransferStage:
             return
         found = self._store.agentic_since(self._resume_from, max(self._settings.max_pending // 2, 1))
         self._traces.restore(found.traces)
+        self._recent.add(trace for trace, _ in found.traces)
         for service, event_time, batch in found.records:
             self._minutes.restore((minute, batch) for minute in sorted(_minutes_touched(service, event_time)))
         self._resume_from = found.next_batch
