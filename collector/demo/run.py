@@ -4,6 +4,7 @@ import random
 import socket
 import time
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -48,15 +49,18 @@ def describe(sent: Sent, query_url: str) -> str:
     """Return what was sent and links to it, one for each turn."""
     lines = [f"Sent {sent.spans} spans and {sent.logs} log records of {len(sent.told)} turns:", ""]
     for told in sent.told:
+        conversation = quote(told.conversation_id, safe="")
         lines.append(f"  {told.title}")
         lines.append(f"    trace      {query_url}/trace/{told.trace_id}")
         if told.transfers:
             lines.append(f"    transfers  {query_url}/api/v1/transfers?trace_id={told.trace_id}")
+        lines.append(f"    timeline   {query_url}/api/v1/conversations/{conversation}")
         lines.append(f"    logs       {query_url}/api/v1/logs?trace_id={told.trace_id}")
         lines.append(f"    OTLP JSON  {query_url}/api/v1/traces/{told.trace_id}")
         lines.append("")
     lines.append(f"  everything   {query_url}/search?service=web-frontend")
     lines.append(f"  who hands work to whom   {query_url}/api/v1/agents/graph")
+    lines.append(f"  what each agent cost     {query_url}/api/v1/agents")
     return "\n".join(lines)
 
 
