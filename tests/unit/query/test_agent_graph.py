@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.query.agents.graph import PING_PONG_LENGTH, Handover, loops, ping_pongs, strongly_connected
@@ -29,6 +29,7 @@ def reachable(edges: list[tuple[str, str]], start: str) -> set[str]:
     return found
 
 
+@settings(deadline=None)
 @given(EDGES)
 def test_agents_of_a_loop_are_those_that_reach_each_other(edges: list[tuple[str, str]]) -> None:
     reach = {name: reachable(edges, name) for edge in edges for name in edge}
@@ -40,6 +41,7 @@ def test_agents_of_a_loop_are_those_that_reach_each_other(edges: list[tuple[str,
     assert len(found) == len(expected)
 
 
+@settings(deadline=None)
 @given(EDGES)
 def test_a_cycle_is_a_way_round_inside_its_loop(edges: list[tuple[str, str]]) -> None:
     for loop in loops(edges):
@@ -49,12 +51,14 @@ def test_a_cycle_is_a_way_round_inside_its_loop(edges: list[tuple[str, str]]) ->
         assert set(pairwise((*loop.cycle, loop.cycle[0]))) <= set(edges)
 
 
+@settings(deadline=None)
 @given(EDGES, st.randoms())
 def test_the_order_of_the_edges_does_not_matter(edges: list[tuple[str, str]], random: object) -> None:
     mixed = sorted(edges, key=lambda _: random.random())  # type: ignore[attr-defined]
     assert loops(mixed) == loops(edges)
 
 
+@settings(deadline=None)
 @given(EDGES)
 def test_components_partition_the_agents(edges: list[tuple[str, str]]) -> None:
     graph: dict[str, list[str]] = {name: [] for edge in edges for name in edge}
@@ -84,6 +88,7 @@ def longest_turns(handovers: list[Handover]) -> int:
     return max((len(each) for each in turns), default=0)
 
 
+@settings(deadline=None)
 @given(HANDOVERS)
 def test_ping_pong_is_the_longest_run_in_turn(handovers: list[Handover]) -> None:
     expected = {}
