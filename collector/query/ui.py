@@ -76,15 +76,21 @@ def _mount_build(app: FastAPI, directory: Path, settings: UiSettings) -> None:
         raise UiError(f"{directory}: no Jaeger UI build here: it has no folder static")
     # Files beside index.html, such as an icon; nothing below them, and no path is ever joined.
     files = {entry.name: entry for entry in directory.iterdir() if entry.is_file() and entry.name != "index.html"}
+    assets = _Assets(directory=directory / "static")
 
     async def page(request: Request) -> Response:
-        file = files.get(request.path_params["path"])
+        path: str = request.path_params["path"]
+        _, below, asset = path.rpartition("/static/")
+        if below:
+            # Browsers preload relative to /trace/<id>, before the page's script has told them its base.
+            return await assets.get_response(asset, request.scope)
+        file = files.get(path)
         if file is not None:
             return FileResponse(file, headers={"Cache-Control": _ASK_AGAIN, **trace_response()})
         base_path = escape(request.scope.get("root_path", "").rstrip("/"))
         return HTMLResponse(index.html(base_path), headers={"Cache-Control": _ASK_AGAIN, **trace_response()})
 
-    app.mount("/static", _Assets(directory=directory / "static"))
+    app.mount("/static", assets)
     app.add_api_route("/{path:path}", page, methods=["GET", "HEAD"], include_in_schema=False)
 
 

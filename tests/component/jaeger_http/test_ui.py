@@ -76,6 +76,15 @@ def test_files_have_types_and_cache_headers(serve: Serve, build: Path) -> None:
         assert http.get("/static/missing.js").status_code == 404
 
 
+def test_what_browsers_preload_before_they_know_the_base(serve: Serve, build: Path) -> None:
+    with serve(UiSettings(directory=build)) as http:
+        style = http.get("/trace/static/plain.css")
+        assert (style.text, style.headers["content-type"]) == ("a{}", "text/css; charset=utf-8")
+        assert http.get("/trace/static/index-Ab3dEf9_.js").headers["cache-control"].endswith("immutable")
+        assert http.get("/trace/static/missing.js").status_code == 404
+        assert "secret" not in http.get("/trace/static/%2e%2e/%2e%2e/secret.txt").text
+
+
 @pytest.mark.parametrize(
     "path",
     ["/static/../../secret.txt", "/static/%2e%2e/%2e%2e/secret.txt", "/static/..%2f..%2fsecret.txt", "/../secret.txt"],
