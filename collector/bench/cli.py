@@ -1,6 +1,8 @@
 """`baton bench ingest` and `baton bench query`."""
 
 import json
+import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,13 +18,20 @@ from collector.bench.query import QueryPlan, run_query
 from collector.bench.report import ingest_table, query_tables, sustained_lines, yardstick_table
 from collector.bench.yardstick import INSERT_SIZES, InsertRate, YardstickSpec, measure_all
 
-app = typer.Typer(help="Measure this Baton on this machine: a real server, a real load, a scratch folder.")
+app = typer.Typer()
 _console = Console()
 
 Scratch = Annotated[Path, typer.Option("--data-dir", help="Folder for scratch data; must be on the disk to measure.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write every figure to this file.")]
 Engine = Annotated[str, typer.Option("--storage", help="Storage engine to measure.")]
 _TEMPORARY = Path(gettempdir())
+
+
+@app.callback()
+def measure() -> None:
+    """Measure this Baton on this machine: a real server, a real load, a scratch folder."""
+    # SIGTERM must end the child processes and remove the scratch folder, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @app.command()
