@@ -1,21 +1,36 @@
 """Fixtures for every kind of test."""
 
+import os
 from collections.abc import Iterator
 
-import hypothesis
 import pytest
 
 from storage.agents import AgentStorage
 from storage.clickhouse.embedded import open_embedded
-
-# machines are shared: how long an example takes says nothing
-hypothesis.settings.register_profile("baton", deadline=None)
-hypothesis.settings.load_profile("baton")
+from storage.postgres.local import LocalServer
+from tests.postgres import SERVER, open_database, running_server
 
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentStorage]:
     """The one embedded engine that this process can host. Who uses it purges it first, and once for a module."""
     opened = open_embedded(tmp_path_factory.mktemp("store"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[LocalServer]:
+    """A PostgreSQL server for the whole run."""
+    with running_server() as server:
+        os.environ[SERVER] = server.dsn
+        yield server
+        del os.environ[SERVER]
+
+
+@pytest.fixture(scope="session")
+def postgres_engine(postgres_server: LocalServer) -> Iterator[AgentStorage]:
+    """A store on a database of its own. Who uses it purges it first."""
+    opened = open_database("shared")
     yield opened
     opened.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.agents import AgentStorage
-from tests.contract.engines import ENGINES
+from tests.contract.engines import ENGINES, NEEDED, SHARED
 
 Child = Callable[..., "subprocess.Popen[str]"]
 
@@ -21,15 +21,17 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def store(engine_name: str, request: pytest.FixtureRequest) -> AgentStorage:
-    """Return an empty store. The embedded engine is one for the whole test process, so it is shared and purged."""
-    opened: AgentStorage = request.getfixturevalue("engine")
+    """Return an empty store: one for the whole run, since a process can host but one embedded engine, and purged."""
+    opened: AgentStorage = request.getfixturevalue(SHARED[engine_name])
     opened.purge()
     return opened
 
 
 @pytest.fixture
-def child(engine_name: str) -> Child:
+def child(engine_name: str, request: pytest.FixtureRequest) -> Child:
     """Start `tests.contract.child` with the engine under test, its folder and an action."""
+    for needed in NEEDED[engine_name]:
+        request.getfixturevalue(needed)
 
     def start(folder: Path, action: str, *arguments: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "tests.contract.child", engine_name, str(folder), action, *arguments]

@@ -5,7 +5,15 @@ from pathlib import Path
 
 from storage.agents import AgentStorage
 from storage.clickhouse.embedded import open_embedded
+from tests.postgres import open_folder
 
 Opener = Callable[[Path], AgentStorage]
 
-ENGINES: dict[str, Opener] = {"clickhouse-embedded": open_embedded}
+ENGINES: dict[str, Opener] = {"clickhouse-embedded": open_embedded, "postgres": open_folder}
+
+# Fixtures with a store for the whole run, and with what a process of its own needs before it opens one.
+SHARED = {"clickhouse-embedded": "engine", "postgres": "postgres_engine"}
+NEEDED: dict[str, tuple[str, ...]] = {"clickhouse-embedded": (), "postgres": ("postgres_server",)}
+
+# A folder that one process at a time can have open.
+EXCLUSIVE = frozenset({"clickhouse-embedded"})

@@ -1,0 +1,1 @@
+"""The PostgreSQL engine: tables partitioned by day, written with binary COPY."""

@@ -1,0 +1,159 @@
+"""Connections to the server: a pool, its settings, queries. Raises only the port's errors."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.string import ByteaBinaryLoader
+from psycopg_pool import ConnectionPool
+
+from storage.errors import StorageRejected
+from storage.postgres.errors import port_errors
+from storage.postgres.settings import PostgresSettings
+
+MIN_VERSION = 15
+_LOCK_SECONDS = 20
+# Rows fetched at once through a server-side cursor.
+_FETCH = 2_000
+_LOWERS = ("", 'COLLATE "und-x-icu"', 'COLLATE "pg_c_utf8"', 'COLLATE "C.utf8"', 'COLLATE "en_US.utf8"')
+
+Row = tuple[Any, ...]
+Connection = psycopg.Connection[Row]
+
+
+class Database:
+    """A pool of connections to one database. Thread-safe. Texts and uuids come back as bytes."""
+
+    def __init__(self, settings: PostgresSettings) -> None:
+        """Connect once to see that the server can be used, then open the pool.
+
+        Raises: StorageUnavailable when it cannot be reached; StorageRejected when it is too old or not UTF-8.
+        """
+        self.settings = settings
+        self.schema = settings.db_schema
+        with port_errors(writing=True):
+            with psycopg.connect(
+                settings.dsn.get_secret_value(), autocommit=True, connect_timeout=max(2, int(settings.connect_seconds))
+            ) as first:
+                self.version = first.info.server_version
+                _check(first)
+                self.lower_collation = _lower_collation(first)
+                self.lz4 = _has_lz4(first)
+            self._pool: ConnectionPool[Connection] = ConnectionPool(
+                settings.dsn.get_secret_value(),
+                min_size=1,
+                max_size=settings.connections,
+                timeout=settings.connect_seconds,
+                max_idle=300,
+                kwargs={"autocommit": True, "prepare_threshold": None},
+                configure=self._configure,
+                check=ConnectionPool.check_connection,
+                open=False,
+                name="baton",
+            )
+            self._pool.open(wait=True, timeout=settings.connect_seconds)
+
+    @property
+    def name(self) -> str:
+        """Name and version, for people."""
+        return f"PostgreSQL {self.version // 10_000}.{self.version % 10_000}"
+
+    def query(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """Run a read and return its rows."""
+        with port_errors(), self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            cursor.execute(statement.encode(), parameters)
+            return cursor.fetchall()
+
+    def stream(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """Run a read of many rows through a server-side cursor, so that the driver never holds the answer twice."""
+        with (
+            port_errors(),
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor("baton_rows", binary=True) as cursor,
+        ):
+            cursor.itersize = _FETCH
+            cursor.execute(statement.encode(), parameters)
+            return list(cursor)
+
+    def execute(self, statement: str, parameters: dict[str, Any] | None = None) -> None:
+        """Run a statement without a result, outside a transaction."""
+        with port_errors(writing=True), self._writing() as connection:
+            connection.execute(statement.encode(), parameters)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection in a transaction for writing; it commits durably, or not at all."""
+        with port_errors(writing=True), self._writing() as connection, connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
+            yield connection
+
+    def close(self) -> None:
+        """Wait for running queries and close the connections. Idempotent."""
+        self._pool.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._pool.connection() as connection:
+            _set_timeout(connection, self.settings.write_seconds)
+            try:
+                yield connection
+            finally:
+                if not connection.broken and not connection.closed:
+                    _set_timeout(connection, self.settings.query_seconds)
+
+    def _configure(self, connection: Connection) -> None:
+        for name in ("text", "uuid"):
+            connection.adapters.register_loader(name, ByteaBinaryLoader)
+        options = {
+            "search_path": f'"{self.schema}"',
+            "statement_timeout": f"{int(self.settings.query_seconds * 1000)}ms",
+            "idle_in_transaction_session_timeout": "60s",
+            "timezone": "UTC",
+            "jit": "off",
+            "work_mem": "32MB",
+            "synchronous_commit": "on",
+            "application_name": "baton",
+            "client_encoding": "UTF8",
+        }
+        for name, value in options.items():
+            connection.execute(sql.SQL("SET {} = {}").format(sql.Identifier(name), _value(name, value)))
+
+
+def _value(name: str, value: str) -> sql.Composable:
+    return sql.SQL(value) if name == "search_path" else sql.Literal(value)
+
+
+def _set_timeout(connection: Connection, seconds: float) -> None:
+    connection.execute(f"SET statement_timeout = {int(seconds * 1000)}".encode())
+
+
+def _check(connection: Connection) -> None:
+    major = connection.info.server_version // 10_000
+    if major < MIN_VERSION:
+        raise StorageRejected(f"this server is PostgreSQL {major}; Baton needs {MIN_VERSION} or newer")
+    row = connection.execute("SHOW server_encoding").fetchone()
+    if row is None or row[0] != "UTF8":
+        raise StorageRejected(f"the database's encoding is {row[0] if row else 'unknown'}; Baton needs UTF8")
+
+
+def _lower_collation(connection: Connection) -> str:
+    """Return the first collation that knows letters beyond ASCII; none: such letters are compared as they are."""
+    for collation in _LOWERS:
+        with contextlib.suppress(psycopg.errors.UndefinedObject, psycopg.errors.FeatureNotSupported):
+            row = connection.execute(f"SELECT lower('ÄΩ' {collation})".encode()).fetchone()
+            if row and row[0] == "äω":
+                return collation
+    return ""
+
+
+def _has_lz4(connection: Connection) -> bool:
+    row = connection.execute("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'").fetchone()
+    return bool(row and "lz4" in row[0])
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Return names as a list of SQL identifiers."""
+    return ", ".join(f'"{name}"' for name in names)

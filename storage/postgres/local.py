@@ -1,0 +1,113 @@
+"""A PostgreSQL server of Baton's own: set up, started and stopped in a folder, reached through a Unix socket there.
+
+The server refuses to run as root; started by root it runs as the user who owns the folder's parent or as `postgres`.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from storage.errors import StorageUnavailable
+
+MIN_MAJOR = 15
+_SYSTEM_USER = "postgres"
+_SECONDS = "60"
+
+# Sizes for a machine that the collector shares; checkpoints far apart, because each makes pages be logged whole again.
+OPTIONS: dict[str, str] = {
+    "listen_addresses": "",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "lz4",
+    "wal_buffers": "64MB",
+    "maintenance_work_mem": "256MB",
+    "max_connections": "50",
+    "logging_collector": "off",
+}
+
+
+class LocalServer:
+    """A server with its data in `<folder>/data`. Not for production: no passwords, only local connections."""
+
+    def __init__(self, folder: Path, options: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self._options = OPTIONS | (options or {})
+        self._bin = find_binaries()
+        self._sockets = folder
+
+    @property
+    def dsn(self) -> str:
+        """The connection string of the server's own database `postgres`."""
+        return f"host={self._sockets} user={_SYSTEM_USER} dbname=postgres"
+
+    def start(self) -> None:
+        """Set the server up if it is new and start it if it does not run; return once it answers.
+
+        Raises: StorageUnavailable with the server's own words.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(_SYSTEM_USER)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        if len(str(self.folder.resolve())) > 80:  # a socket's path may have 107 bytes
+            self._sockets = Path(tempfile.mkdtemp(prefix="baton-pg-"))
+        data = self.folder.resolve() / "data"
+        if not (data / "PG_VERSION").exists():
+            shutil.rmtree(data, ignore_errors=True)
+            self._run("initdb", "-D", str(data), "-U", _SYSTEM_USER, "-E", "UTF8", "--locale=C", "-A", "trust")
+        if not self.is_running:
+            self._sockets = self._sockets.resolve()
+            options = {"unix_socket_directories": str(self._sockets), **self._options}
+            words = " ".join(f"-c {name}='{value}'" for name, value in options.items())
+            log = str(self.folder.resolve() / "server.log")
+            self._run("pg_ctl", "-D", str(data), "-w", "-t", _SECONDS, "-l", log, "-o", words, "start")
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the server runs."""
+        return self._call("pg_ctl", "-D", str(self.folder.resolve() / "data"), "status").returncode == 0
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server: `fast` ends sessions and saves, `immediate` is as good as a crash. Idempotent."""
+        if self.is_running:
+            data = str(self.folder.resolve() / "data")
+            self._run("pg_ctl", "-D", data, "-w", "-t", _SECONDS, "-m", mode, "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = self._call(program, *arguments)
+        if done.returncode != 0:
+            log = self.folder / "server.log"
+            said = (done.stderr or done.stdout) + (log.read_text()[-1000:] if log.exists() else "")
+            raise StorageUnavailable(f"{program} failed: {said.strip()}")
+
+    def _call(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command: Sequence[str] = (str(self._bin / program), *arguments)
+        if os.geteuid() == 0:
+            command = ("runuser", "-u", _SYSTEM_USER, "--", *command)
+        # The server inherits what it may write to, so a pipe would never be closed: answers go through files.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            done = subprocess.run(command, check=False, stdout=out, stderr=err, cwd="/")  # noqa: S603
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
+
+
+def find_binaries() -> Path:
+    """Return the folder of the newest PostgreSQL programs on this machine.
+
+    Raises: StorageUnavailable when there are none.
+    """
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    on_path = shutil.which("pg_ctl")
+    if on_path:
+        places.append(Path(on_path).parent)
+    places += [Path("/usr/pgsql-18/bin"), Path("/opt/homebrew/bin"), Path("/usr/local/bin")]
+    for place in places:
+        if (place / "initdb").exists() and (place / "pg_ctl").exists():
+            return place
+    raise StorageUnavailable("there are no PostgreSQL programs here; on Debian and Ubuntu: apt install postgresql")

@@ -1,0 +1,18 @@
+"""What users may set about PostgreSQL."""
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class PostgresSettings(BaseModel):
+    """Where the server is and what queries may use."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dsn: SecretStr = Field(description="connection string or URL, as libpq reads it")
+    db_schema: str = Field(default="baton", min_length=1, max_length=63, description="schema that holds the tables")
+    query_seconds: float = Field(default=30.0, gt=0, description="ceiling of one query's run time")
+    write_seconds: float = Field(default=120.0, gt=0, description="ceiling of one statement of a write")
+    connections: int = Field(default=8, ge=2, description="connections this process may use; further queries wait")
+    connect_seconds: float = Field(default=10.0, gt=0, description="how long to wait for a connection")
+    timescale: bool = Field(default=False, description="hypertables instead of plain partitions")
+    compress_after_days: int = Field(default=7, ge=1, description="age at which TimescaleDB compresses a chunk")
