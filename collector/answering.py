@@ -98,7 +98,8 @@ class Answering:
             return None
         exports = self._exports(written) if written.accept_writes else None
         authorize = settings.authorizer(written.auth)
-        server = JaegerGrpcServer(settings.jaeger_grpc(written), self._storing.storage, exports, authorize)
+        storage = self._storing.storage
+        server = JaegerGrpcServer(settings.jaeger_grpc(written), storage, exports, authorize, transfers_of(storage))
         server.start()
         undo.callback(server.close)
         self._servers.append(("Jaeger gRPC server", server))

@@ -5,7 +5,7 @@ Source: collector-contrib `pkg/translator/jaeger/traces_to_jaegerproto.go`.
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from exporters.jaeger.generated import api_v2_pb2 as pb
 from exporters.jaeger.tags import Tag, tags
+from exporters.jaeger.transfers import transfer_log, transfer_tags
 from exporters.jaeger.v1_json import log_fields, span_references, span_tags
 from exporters.jaeger.warnings import warnings_of
 from exporters.rows import EventRow, SpanRow
@@ -27,8 +28,8 @@ _SET: dict[str, Callable[[str, Any], pb.KeyValue]] = {
 _REFERENCE_TYPES = {"CHILD_OF": pb.CHILD_OF, "FOLLOWS_FROM": pb.FOLLOWS_FROM}
 
 
-def span_message(row: SpanRow) -> pb.Span:
-    """Return one span. A negative duration counts as zero."""
+def span_message(row: SpanRow, transfers: Sequence[Mapping[str, Any]] = ()) -> pb.Span:
+    """Return one span, with the agent transfers that it caused. A negative duration counts as zero."""
     return pb.Span(
         trace_id=row.trace_id,
         span_id=row.span_id,
@@ -36,8 +37,8 @@ def span_message(row: SpanRow) -> pb.Span:
         references=[_reference(each) for each in span_references(row)],
         start_time=_timestamp(row.start_time_unix_nano),
         duration=_duration(max(row.duration_ns, 0)),
-        tags=_key_values(span_tags(row)),
-        logs=[_log(event) for event in row.events],
+        tags=_key_values([*span_tags(row), *transfer_tags(transfers)]),
+        logs=[*(_log(event) for event in row.events), *(_transfer_log(transfer) for transfer in transfers)],
         process=_process(row),
         warnings=warnings_of(row),
     )
@@ -50,6 +51,11 @@ def _process(row: SpanRow) -> pb.Process:
 
 def _log(event: EventRow) -> pb.Log:
     return pb.Log(timestamp=_timestamp(event.time_unix_nano), fields=_key_values(log_fields(event)))
+
+
+def _transfer_log(transfer: Mapping[str, Any]) -> pb.Log:
+    fields = transfer_log(transfer)["fields"]
+    return pb.Log(timestamp=_timestamp(transfer["time_unix_nano"]), fields=_key_values(fields))
 
 
 def _reference(reference: dict[str, str]) -> pb.SpanRef:

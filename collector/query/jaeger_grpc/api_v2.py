@@ -1,6 +1,6 @@
 """`jaeger.api_v2.QueryService`: Jaeger's own span model, in chunks of ten spans of one trace."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Never
 
 import grpc
@@ -19,7 +19,8 @@ from collector.query.jaeger_grpc.reads import found_ids, span_tables
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v2_pb2 as pb
 from exporters.jaeger.model_v2 import span_message
-from exporters.rows import SpanRow, by_trace, read_spans
+from exporters.jaeger.transfers import Transfers
+from exporters.rows import by_trace, read_spans
 from storage.api import Storage
 
 _SPANS_A_CHUNK = 10
@@ -29,9 +30,16 @@ _MAX_CHUNK_BYTES = 3 * 2**20  # clients receive at most 4 MiB in a message
 class ApiV2:
     """The functions of the service over a store."""
 
-    def __init__(self, storage: Storage, max_clock_skew_ns: int = 0) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        max_clock_skew_ns: int = 0,
+        transfers: Callable[[Sequence[bytes]], Transfers] | None = None,
+    ) -> None:
+        """Answer from a store; `transfers` answers the agent transfers of traces, see `exporters.jaeger.transfers`."""
         self._storage = storage
         self._max_clock_skew_ns = max_clock_skew_ns
+        self._transfers = transfers
 
     def methods(self) -> Mapping[str, Method]:
         """Return the methods of `QueryService`."""
@@ -67,10 +75,14 @@ class ApiV2:
 
     def _chunks(self, ids: list[bytes], raw: bool) -> Iterator[pb.SpansResponseChunk]:
         for spans in span_tables(self._storage, ids):
+            transfers = self._transfers(spans["trace_id"].unique().to_pylist()) if self._transfers else {}
             for rows in by_trace(read_spans(spans)):
+                # By object, because adjusters may give a span another id.
+                caused = {id(row): transfers.get((row.trace_id, row.span_id), ()) for row in rows}
                 shown = rows if raw else adjusted(rows, self._max_clock_skew_ns)
                 for start in range(0, len(shown), _SPANS_A_CHUNK):
-                    yield from _fitting(shown[start : start + _SPANS_A_CHUNK])
+                    chunk = shown[start : start + _SPANS_A_CHUNK]
+                    yield from _fitting([span_message(row, caused[id(row)]) for row in chunk])
 
     def _get_services(self, _: pb.GetServicesRequest) -> pb.GetServicesResponse:
         return pb.GetServicesResponse(services=self._storage.services())
@@ -97,12 +109,12 @@ def _initialized(raw: bytes) -> bytes:
     return trace_id_of(raw)
 
 
-def _fitting(rows: list[SpanRow]) -> Iterator[pb.SpansResponseChunk]:
-    """Yield the rows in one chunk, or in several when one would be too large for a client."""
-    chunk = pb.SpansResponseChunk(spans=map(span_message, rows))
-    if len(rows) == 1 or chunk.ByteSize() <= _MAX_CHUNK_BYTES:
+def _fitting(spans: list[pb.Span]) -> Iterator[pb.SpansResponseChunk]:
+    """Yield the spans in one chunk, or in several when one would be too large for a client."""
+    chunk = pb.SpansResponseChunk(spans=spans)
+    if len(spans) == 1 or chunk.ByteSize() <= _MAX_CHUNK_BYTES:
         yield chunk
         return
-    middle = len(rows) // 2
-    yield from _fitting(rows[:middle])
-    yield from _fitting(rows[middle:])
+    middle = len(spans) // 2
+    yield from _fitting(spans[:middle])
+    yield from _fitting(spans[middle:])

@@ -18,6 +18,7 @@ from collector.query.jaeger_grpc.api_v3 import ApiV3
 from collector.query.jaeger_grpc.calls import QueryCalls
 from collector.query.jaeger_grpc.storage_v2 import StorageV2
 from exporters.jaeger.generated import api_v2_pb2, api_v3_pb2, storage_v2_pb2
+from exporters.jaeger.transfers import Transfers
 from storage.api import Storage
 
 _log = structlog.get_logger(__name__)
@@ -58,11 +59,14 @@ class JaegerGrpcServer:
         storage: Storage,
         exports: Callable[[], grpc.GenericRpcHandler] | None = None,
         authorize: Authorizer | None = None,
+        transfers: Callable[[Sequence[bytes]], Transfers] | None = None,
     ) -> None:
+        """Prepare to serve; `transfers` as in `ApiV2`."""
         self._settings = settings
         self._storage = storage
         self._exports = exports
         self._authorize = authorize
+        self._transfers = transfers
         self._port: Future[int] = Future()
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,7 +127,7 @@ class JaegerGrpcServer:
     def _handlers(self, executor: ThreadPoolExecutor) -> Sequence[grpc.GenericRpcHandler]:
         remote = StorageV2(self._storage)
         calls = QueryCalls(executor, self._authorize)
-        calls.add(_V2, ApiV2(self._storage, self._settings.max_clock_skew_ns).methods())
+        calls.add(_V2, ApiV2(self._storage, self._settings.max_clock_skew_ns, self._transfers).methods())
         calls.add(_V3, ApiV3(self._storage, self._settings.max_clock_skew_ns).methods())
         calls.add(_STORAGE["TraceReader"], remote.trace_reader())
         calls.add(_STORAGE["DependencyReader"], remote.dependency_reader())

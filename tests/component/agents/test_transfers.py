@@ -2,13 +2,19 @@
 
 from typing import Any, get_args
 
+import grpc
 import httpx
 import pytest
 
 from collector.processors.agent_transfers.rules import trigger
 from collector.query.agents.transfers import Kind
+from collector.query.jaeger.transfers import transfers_of
+from collector.query.jaeger_grpc.server import JaegerGrpcServer, JaegerGrpcSettings
+from exporters.jaeger.generated import api_v2_pb2 as pb
+from storage.agents import AgentStorage
 from tests.component.agents.conftest import TRANSFERS
 from tests.component.agents.desk import LOGGED, LOOP, MS, ODD, PING, PLAIN, REFUND, SECOND, T0
+from tests.component.jaeger_grpc.client import Client
 
 
 def rows(http: httpx.Client, **parameters: Any) -> list[dict[str, Any]]:
@@ -151,6 +157,24 @@ def test_jaeger_shows_transfers_on_the_span_that_caused_them(http: httpx.Client)
         assert (fields["kind"], fields["reason"], fields["completed"]) == ("handoff", "charged twice", True)
         assert (fields["rule"], fields["signal"], fields["confidence"]) == ("handoff_tool", "span", 0.95)
         assert log["timestamp"] == (T0 + 900 * MS) // 1000
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_jaegers_older_grpc_api_shows_them_too(storage: AgentStorage, raw: bool) -> None:
+    server = JaegerGrpcServer(JaegerGrpcSettings("127.0.0.1", 0), storage, transfers=transfers_of(storage))
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        service = pb.DESCRIPTOR.services_by_name["QueryService"]
+        request = pb.GetTraceRequest(trace_id=REFUND, raw_traces=raw)
+        chunks = Client(channel).stream(service, "GetTrace", request)
+    server.close()
+    (span,) = [span for chunk in chunks for span in chunk.spans if span.logs]
+    assert span.span_id == (4).to_bytes(8, "little")
+    assert {tag.key: tag.v_str for tag in span.tags}["agent.transfer"] == "triage → billing"
+    fields = {field.key: field for field in span.logs[0].fields}
+    assert (fields["event"].v_str, fields["to_agent"].v_str) == ("agent transfer", "billing")
+    assert (fields["completed"].v_bool, fields["confidence"].v_float64) == (True, 0.95)
+    assert span.logs[0].timestamp.ToNanoseconds() == T0 + 900 * MS
 
 
 @pytest.mark.parametrize(("trace", "count"), [(PLAIN, 0), (LOGGED, 1), (LOOP, 4), (PING, 4)])
