@@ -134,17 +134,17 @@ class Journal:
 
     def release(self, segment: Segment, reuse: bool = True) -> None:
         """Free a segment that storage has durably; not `reuse` when its file is shared. Raises OSError."""
+        spare = None
+        if reuse and len(self._spares) < _SPARE_FILES:
+            spare = segment.path.with_name(f"spare-{segment.number}")
+            segment.path.rename(spare)
+        else:
+            segment.path.unlink(missing_ok=True)
         with self._mutex:
             self._closed_bytes -= segment.bytes
             self._since.pop(segment.number, None)
-            reuse = reuse and len(self._spares) < _SPARE_FILES
-        if not reuse:
-            segment.path.unlink()
-            return
-        spare = segment.path.with_name(f"spare-{segment.number}")
-        segment.path.rename(spare)
-        with self._mutex:
-            self._spares.append(spare)
+            if spare is not None:
+                self._spares.append(spare)
 
     def quarantine(self, segment: Segment) -> None:
         """Put a segment aside that storage will not take; `pending` returns it after the next start. Raises OSError."""

@@ -30,6 +30,7 @@ class QueryServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=75,  # longer than proxies keep theirs, which take a closed one for a failure
             timeout_graceful_shutdown=drain_seconds,
         )
         self._server = uvicorn.Server(config)
