@@ -147,7 +147,7 @@ def test_a_warning_attribute_of_another_type_is_kept_as_one() -> None:
     row = span(1, attributes=[text("@jaeger@warnings", "as text"), text("a", "b")])
     add_warning(row, "second")
     assert warnings_of(row) == ["as text", "second"]
-    assert [key for key, _, _ in row.attributes] == ["a", "@jaeger@warnings"]
+    assert [key for key, _, _ in row.attributes] == ["@jaeger@warnings", "a"]
 
 
 def test_a_trace_over_the_limit_is_cut_with_a_warning() -> None:
