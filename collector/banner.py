@@ -17,6 +17,7 @@ def banner(config: Config, listening: Listening) -> str:
         *(("OTLP/gRPC", str(address)) for address in listening.otlp_grpc),
         *(("OTLP/HTTP", f"http://{reachable(address)}") for address in listening.otlp_http),
     ]
+    rows += [("Zipkin", f"http://{reachable(address)}/api/v2/spans") for address in listening.zipkin]
     query = query_url(config, listening)
     if query:
         rows.append(("Query API", f"{query}/docs"))

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from collector import settings
 from collector.answering import Answering
 from collector.config.model import Config
+from collector.config.receivers import OtlpReceiver
+from collector.config.receivers import ZipkinReceiver as Zipkin
 from collector.config.references import endpoints
 from collector.config.values import Address
 from collector.metrics import Metrics
@@ -14,6 +16,7 @@ from collector.pipeline.api import Ingest
 from collector.receivers.listening import check_free
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.otlp_http import OtlpHttpReceiver
+from collector.receivers.zipkin import ZipkinReceiver
 from collector.state import ServiceState
 from collector.storing import Storing
 
@@ -29,6 +32,7 @@ class Listening:
     otlp_http: tuple[Address, ...] = ()
     query: Address | None = None
     jaeger_grpc: Address | None = None
+    zipkin: tuple[Address, ...] = ()
 
 
 class Service:
@@ -43,7 +47,7 @@ class Service:
         self._starting, self._draining = True, False
         self._storing: Storing | None = None
         self._answering: Answering | None = None
-        self._receivers: list[OtlpGrpcReceiver | OtlpHttpReceiver] = []
+        self._receivers: list[OtlpGrpcReceiver | OtlpHttpReceiver | ZipkinReceiver] = []
 
     def start(self) -> Listening:
         """Start every part, receivers last: what is accepted has somewhere to go.
@@ -85,26 +89,36 @@ class Service:
         self._undo.callback(storing.pipeline.close)  # the ledger can be read until everything is stored
         self._undo.callback(self._close_receivers)
         otlp_grpc, otlp_http = self._start_receivers(storing.pipeline)
-        return Listening(otlp_grpc, otlp_http, answering.query, answering.jaeger_grpc)
+        zipkin = self._start_zipkin(storing.pipeline)
+        return Listening(otlp_grpc, otlp_http, answering.query, answering.jaeger_grpc, zipkin)
 
     def _start_receivers(self, pipeline: Ingest) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
-        protocols = [receiver.protocols for receiver in settings.receivers(self._config)]
+        written = settings.receivers(self._config)
+        protocols = [each.protocols for each in written if isinstance(each, OtlpReceiver)]
         grpc = [
-            (written, OtlpGrpcReceiver(settings.grpc(written), pipeline, settings.authenticator(written.auth)))
-            for written in (each.grpc for each in protocols)
-            if written is not None
+            (each, OtlpGrpcReceiver(settings.grpc(each), pipeline, settings.authenticator(each.auth)))
+            for each in (transports.grpc for transports in protocols)
+            if each is not None
         ]
         http = [
-            (written, OtlpHttpReceiver(settings.http(written), pipeline, settings.authenticator(written.auth)))
-            for written in (each.http for each in protocols)
-            if written is not None
+            (each, OtlpHttpReceiver(settings.http(each), pipeline, settings.authenticator(each.auth)))
+            for each in (transports.http for transports in protocols)
+            if each is not None
         ]
         return (
-            tuple(self._started(receiver, written.endpoint.host) for written, receiver in grpc),
-            tuple(self._started(receiver, written.endpoint.host) for written, receiver in http),
+            tuple(self._started(receiver, each.endpoint.host) for each, receiver in grpc),
+            tuple(self._started(receiver, each.endpoint.host) for each, receiver in http),
         )
 
-    def _started(self, receiver: OtlpGrpcReceiver | OtlpHttpReceiver, host: str) -> Address:
+    def _start_zipkin(self, pipeline: Ingest) -> tuple[Address, ...]:
+        receivers = [
+            (written, ZipkinReceiver(settings.zipkin(written), pipeline, settings.authenticator(written.auth)))
+            for written in settings.receivers(self._config)
+            if isinstance(written, Zipkin)
+        ]
+        return tuple(self._started(receiver, written.endpoint.host) for written, receiver in receivers)
+
+    def _started(self, receiver: OtlpGrpcReceiver | OtlpHttpReceiver | ZipkinReceiver, host: str) -> Address:
         receiver.start()
         self._receivers.append(receiver)
         return Address(host, receiver.port)

@@ -8,7 +8,7 @@ from collector.config.access import Auth
 from collector.config.exporters import Storage
 from collector.config.extensions import JaegerGrpc
 from collector.config.model import Config, component_type
-from collector.config.receivers import Cors, OtlpGrpc, OtlpHttp, OtlpReceiver, Tls
+from collector.config.receivers import Cors, OtlpGrpc, OtlpHttp, OtlpReceiver, Tls, ZipkinReceiver
 from collector.config.values import Section
 from collector.pipeline.batching import BatchLimits
 from collector.pipeline.ingest import IngestSettings
@@ -23,7 +23,8 @@ from storage.clickhouse.settings import EmbeddedSettings
 def store(config: Config) -> Storage:
     """Return the one store that every pipeline ends in."""
     exporters = {name for pipeline in config.service.pipelines.values() for name in pipeline.exporters}
-    return next(config.exporters[name] for name in sorted(exporters) if component_type(name) == "storage")
+    found = (config.exporters[name] for name in sorted(exporters))
+    return next(exporter for exporter in found if isinstance(exporter, Storage))
 
 
 def store_directory(config: Config) -> Path:
@@ -36,7 +37,7 @@ def journal_directory(config: Config) -> Path:
     return config.service.journal.directory or config.service.data_dir / "journal"
 
 
-def receivers(config: Config) -> list[OtlpReceiver]:
+def receivers(config: Config) -> list[OtlpReceiver | ZipkinReceiver]:
     """Return the receivers that a pipeline names."""
     used = {name for pipeline in config.service.pipelines.values() for name in pipeline.receivers}
     return [receiver for name, receiver in config.receivers.items() if name in used]
@@ -121,6 +122,18 @@ def http(written: OtlpHttp) -> HttpSettings:
         logs_path=written.logs_url_path,
         metrics_path=written.metrics_url_path,
         cors=cors(written.cors),
+        tls=tls(written.tls),
+    )
+
+
+def zipkin(written: ZipkinReceiver) -> HttpSettings:
+    """Return the settings of a Zipkin receiver."""
+    return HttpSettings(
+        host=written.endpoint.host,
+        port=written.endpoint.port,
+        max_request_bytes=written.max_request_body_size,
+        max_concurrent_requests=written.max_concurrent_requests,
+        answer_seconds=written.response_timeout.total_seconds(),
         tls=tls(written.tls),
     )
 

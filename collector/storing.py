@@ -9,6 +9,8 @@ import structlog
 from collector import settings
 from collector.config.model import Config
 from collector.config.processors import AgentTransfers
+from collector.forwarding.metrics import ForwardCollector
+from collector.forwards import Forwards
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal
 from collector.metrics import Metrics
@@ -42,6 +44,9 @@ class Storing:
         with contextlib.ExitStack() as undo:
             self.storage = self._open_storage(config, undo)
             self._transfers = self._start_transfers(config, undo)
+            self._forwards = Forwards(config)
+            undo.callback(self._forwards.close)
+            metrics.registry.register(ForwardCollector(self._forwards.status))
             self.journal, self.ledger, self._store = self._open_journal(config, metrics, undo)
             self.pipeline = IngestPipeline(settings.ingest(config), self.journal, self.ledger, self._store)
             self.pipeline.start()
@@ -129,8 +134,11 @@ class Storing:
         for segment in journal.pending():
             ledger.recovered(segment.items)
         writer = metrics.timed(self.storage)
-        return journal, ledger, StoreStage(StoreSettings(), journal, checkpoint, ledger, writer, (), self._transfers)
+        handover = self._forwards.take
+        store = StoreStage(StoreSettings(), journal, checkpoint, ledger, writer, (), self._transfers, handover)
+        return journal, ledger, store
 
     def _dead_threads(self) -> Iterator[str]:
         parts = (("ingest", self.pipeline), ("retention", self._retention), ("agent transfers", self._transfers))
-        return (name for name, part in parts if part is not None and not part.is_alive)
+        yield from (name for name, part in parts if part is not None and not part.is_alive)
+        yield from self._forwards.dead_threads()

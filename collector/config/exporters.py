@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from collector.config.forwarding import FORWARDERS, OtlpExporter, OtlpHttpExporter, ZipkinExporter
 from collector.config.values import Duration, Section, Size, setting
 
 
@@ -51,4 +52,7 @@ class Storage(Section):
     retention: Retention = Field(default=Retention(), description="What is dropped when.")
 
 
-EXPORTERS: dict[str, type[Storage]] = {"storage": Storage}
+EXPORTERS: dict[str, type[Storage | OtlpExporter | OtlpHttpExporter | ZipkinExporter]] = {
+    "storage": Storage,
+    **FORWARDERS,
+}

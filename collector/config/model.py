@@ -7,8 +7,9 @@ from pydantic import Field, SerializeAsAny
 
 from collector.config.exporters import EXPORTERS, Storage
 from collector.config.extensions import EXTENSIONS, Admin, JaegerGrpc, Query
+from collector.config.forwarding import OtlpExporter, OtlpHttpExporter, ZipkinExporter
 from collector.config.processors import PROCESSORS, AgentTransfers
-from collector.config.receivers import RECEIVERS, OtlpReceiver
+from collector.config.receivers import RECEIVERS, OtlpReceiver, ZipkinReceiver
 from collector.config.service import Service
 from collector.config.values import Section
 
@@ -30,9 +31,11 @@ def component_type(component_id: str) -> str:
 class Config(Section):
     """Everything Baton reads from `otel-config.yaml`. The defaults are a complete, working configuration."""
 
-    receivers: Mapping[str, SerializeAsAny[OtlpReceiver]] = Field(default={"otlp": OtlpReceiver()})
+    receivers: Mapping[str, SerializeAsAny[OtlpReceiver | ZipkinReceiver]] = Field(default={"otlp": OtlpReceiver()})
     processors: Mapping[str, SerializeAsAny[AgentTransfers]] = Field(default={"agent_transfers": AgentTransfers()})
-    exporters: Mapping[str, SerializeAsAny[Storage]] = Field(default={"storage": Storage()})
+    exporters: Mapping[str, SerializeAsAny[Storage | OtlpExporter | OtlpHttpExporter | ZipkinExporter]] = Field(
+        default={"storage": Storage()}
+    )
     extensions: Mapping[str, SerializeAsAny[Query | JaegerGrpc | Admin]] = Field(
         default={"query": Query(), "jaeger_grpc": JaegerGrpc(), "admin": Admin()}
     )

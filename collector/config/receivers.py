@@ -132,4 +132,13 @@ class OtlpReceiver(Section):
         return {**written, "protocols": protocols}
 
 
-RECEIVERS: dict[str, type[OtlpReceiver]] = {"otlp": OtlpReceiver}
+class ZipkinReceiver(OtlpTransport):
+    """Receives Zipkin v2 JSON spans at `/api/v2/spans`; in traces pipelines only."""
+
+    endpoint: Endpoint = setting("localhost:9411", description="Where it listens, `host:port`.")
+    max_request_body_size: Size = setting(
+        "64MiB", ge=1024, description="Largest request, before and after decompression."
+    )
+
+
+RECEIVERS: dict[str, type[OtlpReceiver | ZipkinReceiver]] = {"otlp": OtlpReceiver, "zipkin": ZipkinReceiver}

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from collector.config.errors import Problem
 from collector.config.extensions import JaegerGrpc, Query
 from collector.config.model import SIGNALS, Config, component_type
+from collector.config.receivers import OtlpReceiver, ZipkinReceiver
 from collector.config.service import Pipeline
 from collector.config.validate import unknown
 from collector.config.values import Address
@@ -57,6 +58,8 @@ def _names(defined: Names, path: str, pipeline: Pipeline) -> Iterator[Problem]:
                 yield Problem(where, f'"{name}": {unknown(name, list(defined[role]), role[:-1])}')
             elif name in names[:index]:
                 yield Problem(where, f'"{name}" is here twice')
+            elif component_type(name) == "zipkin" and component_type(path.rpartition(".")[2]) != "traces":
+                yield Problem(where, "Zipkin knows traces only")
 
 
 def endpoints(config: Config) -> Iterator[tuple[str, Address]]:
@@ -64,14 +67,20 @@ def endpoints(config: Config) -> Iterator[tuple[str, Address]]:
     used = {name for pipeline in config.service.pipelines.values() for name in pipeline.receivers}
     for name, receiver in config.receivers.items():
         if name in used:
-            protocols = receiver.protocols
-            for transport, settings in (("grpc", protocols.grpc), ("http", protocols.http)):
-                if settings is not None:
-                    yield f"receivers.{name}.protocols.{transport}.endpoint", settings.endpoint
+            yield from _listening(f"receivers.{name}", receiver)
     for name in config.service.extensions:
         extension = config.extensions.get(name)
         if isinstance(extension, Query | JaegerGrpc):
             yield f"extensions.{name}.endpoint", extension.endpoint
+
+
+def _listening(path: str, receiver: OtlpReceiver | ZipkinReceiver) -> Iterator[tuple[str, Address]]:
+    if isinstance(receiver, ZipkinReceiver):
+        yield f"{path}.endpoint", receiver.endpoint
+        return
+    for transport, settings in (("grpc", receiver.protocols.grpc), ("http", receiver.protocols.http)):
+        if settings is not None:
+            yield f"{path}.protocols.{transport}.endpoint", settings.endpoint
 
 
 def _ports(config: Config) -> Iterator[Problem]:

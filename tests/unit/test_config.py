@@ -92,7 +92,7 @@ def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
         "receivers.otlp.protocols.http.endpoint": 'write "host:port", such as "localhost:4317" or "0.0.0.0:4317"',
         "receivers.otlp.protocols.http.tls.cert_file": "there is no file /missing.pem",
         "receivers.otlp.protocols.http.tls.key_file": "field required",
-        "receivers.jaeger": "unknown component type; known: otlp",
+        "receivers.jaeger": "unknown component type; known: otlp, zipkin",
         "processors.agent_transfers.quiet_period": found["processors.agent_transfers.quiet_period"],
         "exporters.storage.engine": "input should be 'embedded'",
         "exporters.storage.retention.traces": 'retention works in whole days: write "7d", or null to keep everything',
@@ -320,3 +320,37 @@ def test_not_a_size(text: object) -> None:
 
 def test_the_documentation_is_up_to_date() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == reference.render(), "run `make docs`"
+
+
+def test_exporters_that_send_on(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        """
+receivers: {zipkin: {}}
+exporters:
+  otlp/backup: {endpoint: "backup:4317", headers: {x-api-key: "${env:KEY}"}, sending_queue: {max_size: 2GiB}}
+  otlphttp: {endpoint: "https://collector.example:4318"}
+  zipkin: {endpoint: "http://localhost:9411/api/v2/spans"}
+service:
+  pipelines:
+    traces: {receivers: [otlp, zipkin], exporters: [storage, otlp/backup, zipkin]}
+    logs: {receivers: [otlp], exporters: [storage, otlp/backup, otlphttp]}
+""",
+    )
+    config = load([file], environment={"KEY": "secret"})
+    backup = config.exporters["otlp/backup"]
+    assert backup.sending_queue.max_size == 2 << 30
+    assert backup.headers["x-api-key"].get_secret_value() == "secret"
+    assert "secret" not in str(config.as_written())
+
+    wrong = write(
+        tmp_path,
+        """
+exporters: {otlp: {}, otlphttp: {endpoint: "host:4318"}, zipkin: {endpoint: "http://z/api/v2/spans"}}
+service: {pipelines: {logs: {receivers: [otlp], exporters: [storage, zipkin]}}}
+""",
+    )
+    found = faults(wrong)
+    assert found["exporters.otlp.endpoint"]
+    assert found["exporters.otlphttp.endpoint"]
+    assert found["service.pipelines.logs.exporters[1]"] == "Zipkin knows traces only"

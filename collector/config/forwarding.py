@@ -1,0 +1,72 @@
+"""Settings of the exporters that send telemetry on, with the Collector's names."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from collector.config.values import Duration, Section, Size, setting
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+
+
+class ClientTls(Section):
+    """TLS towards a receiver; without this section the system's certificates decide whom to trust."""
+
+    insecure: bool = Field(default=False, description="Plain text; of gRPC endpoints only, URLs say it themselves.")
+    ca_file: Path | None = Field(default=None, description="CA that the receiver's certificate must come from, PEM.")
+    cert_file: Path | None = Field(default=None, description="Certificate to show the receiver (mTLS), PEM.")
+    key_file: Path | None = Field(default=None, description="Its private key, PEM.")
+
+    @field_validator("ca_file", "cert_file", "key_file")
+    @classmethod
+    def _is_readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            msg = f"there is no file {path}"
+            raise ValueError(msg)
+        return path
+
+
+class SendingQueue(Section):
+    """What waits on disk while the receiver is away."""
+
+    max_size: Size = setting(
+        "1GiB", ge=1 << 20, description="At this size what is newly stored is not queued any more, which is an alarm."
+    )
+
+
+class Forwarding(Section):
+    """What all exporters that send telemetry on have."""
+
+    headers: Mapping[str, SecretStr] = Field(default={}, description="Sent with every request, such as an API key.")
+    compression: Literal["gzip", "none"] = Field(default="gzip", description="How requests are compressed.")
+    timeout: Duration = setting("10s", gt=timedelta(0), description="Time for one request.")
+    tls: ClientTls = Field(default=ClientTls(), description="Whom to trust, and what to show.")
+    sending_queue: SendingQueue = Field(default=SendingQueue(), description="What waits on disk.")
+
+
+class OtlpExporter(Forwarding):
+    """Sends on what was stored, over OTLP/gRPC; in order, at least once, through any outage of the receiver."""
+
+    endpoint: str = Field(pattern=r"^[^\s/]+:\d{1,5}$", description="Where to send, `host:port`.")
+
+
+class OtlpHttpExporter(Forwarding):
+    """Sends on what was stored, over OTLP/HTTP; in order, at least once, through any outage of the receiver."""
+
+    endpoint: Url = Field(description="Where to send; `/v1/traces` and `/v1/logs` are added.")
+
+
+class ZipkinExporter(Forwarding):
+    """Sends on the spans that were stored, as Zipkin v2 JSON; in order, at least once."""
+
+    endpoint: Url = Field(description="Where to send, such as `http://localhost:9411/api/v2/spans`.")
+
+
+FORWARDERS: dict[str, type[OtlpExporter | OtlpHttpExporter | ZipkinExporter]] = {
+    "otlp": OtlpExporter,
+    "otlphttp": OtlpHttpExporter,
+    "zipkin": ZipkinExporter,
+}

@@ -1,0 +1,104 @@
+"""The exporters that send telemetry on: from the configuration to running forwarders."""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+import grpc
+
+from collector import settings
+from collector.config.forwarding import ClientTls, Forwarding, OtlpExporter, OtlpHttpExporter, ZipkinExporter
+from collector.config.model import Config, component_type
+from collector.forwarding.forwarder import Forwarder, ForwardStatus
+from collector.forwarding.queue import ForwardQueue
+from collector.journal.journal import Segment
+from exporters.delivery import Client
+from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
+from exporters.forward_otlp.http_client import OtlpHttpClient
+from exporters.http_client import HttpEndpoint
+from exporters.zipkin.client import ZipkinClient
+from storage.api import Signal
+
+
+class Forwards:
+    """Every exporter of the pipelines that sends on. `close` once; what is not delivered waits for the next start."""
+
+    def __init__(self, config: Config) -> None:
+        """Open the queues and start to empty them. Raises: OSError, ValueError."""
+        self._queues: list[ForwardQueue] = []
+        self._forwarders: dict[str, Forwarder] = {}
+        for name, signals in _used(config).items():
+            written = config.exporters[name]
+            if isinstance(written, Forwarding):
+                client = _client(written, signals)
+                # Inside the journal's folder, because files are taken over by hard links.
+                folder = settings.journal_directory(config) / "forward" / name.replace("/", "_")
+                queue = ForwardQueue(folder, written.sending_queue.max_size, signals)
+                self._queues.append(queue)
+                self._forwarders[name] = Forwarder(name, queue, client)
+        for forwarder in self._forwarders.values():
+            forwarder.start()
+
+    def take(self, segment: Segment) -> bool:
+        """Offer a stored segment to every queue; True when one shares its file."""
+        return any([queue.take(segment) for queue in self._queues])  # noqa: C419 (every queue must see it)
+
+    def status(self) -> Mapping[str, ForwardStatus]:
+        """Return how each exporter does."""
+        return {name: forwarder.status for name, forwarder in self._forwarders.items()}
+
+    def dead_threads(self) -> list[str]:
+        """Return the names of exporters that should run and do not."""
+        return [f"exporter {name}" for name, forwarder in self._forwarders.items() if not forwarder.is_alive]
+
+    def close(self) -> None:
+        """End after the messages under way."""
+        for forwarder in self._forwarders.values():
+            forwarder.close()
+
+
+def _used(config: Config) -> dict[str, frozenset[Signal]]:
+    """Return the signals that each exporter gets."""
+    used: dict[str, frozenset[Signal]] = {}
+    for pipeline_name, pipeline in config.service.pipelines.items():
+        for name in pipeline.exporters:
+            used[name] = used.get(name, frozenset()) | {Signal(component_type(pipeline_name))}
+    return used
+
+
+def _client(written: Forwarding, signals: frozenset[Signal]) -> Client:
+    if isinstance(written, OtlpExporter):
+        return OtlpGrpcClient(_grpc(written), signals)
+    if isinstance(written, OtlpHttpExporter):
+        return OtlpHttpClient(_http(written, written.endpoint), signals)
+    assert isinstance(written, ZipkinExporter)
+    return ZipkinClient(_http(written, written.endpoint))
+
+
+def _grpc(written: OtlpExporter) -> OtlpGrpcEndpoint:
+    credentials = None
+    if not written.tls.insecure:
+        files = (written.tls.ca_file, written.tls.key_file, written.tls.cert_file)
+        credentials = grpc.ssl_channel_credentials(*map(_content, files))
+    timeout = written.timeout.total_seconds()
+    return OtlpGrpcEndpoint(written.endpoint, credentials, _headers(written), written.compression, timeout)
+
+
+def _http(written: Forwarding, url: str) -> HttpEndpoint:
+    timeout = written.timeout.total_seconds()
+    return HttpEndpoint(url.rstrip("/"), _headers(written), written.compression, timeout, _context(written.tls))
+
+
+def _context(tls: ClientTls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def _headers(written: Forwarding) -> dict[str, str]:
+    return {name: value.get_secret_value() for name, value in written.headers.items()}
+
+
+def _content(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path else None
