@@ -25,14 +25,14 @@ class Catalogue:
         self._keys: Seen[tuple[int, str, str, str]] = Seen(_SEEN)
         self._turn = 0
 
-    def write(self, signal: Signal, items: Prepared) -> None:
-        """Write what the items add."""
+    def write(self, signal: Signal, items: Prepared) -> bool:
+        """Write what the items add; tell whether there were new attribute keys."""
         if not items.rows.num_rows:
-            return
+            return False
         self._write_services(signal, items)
         if signal is Signal.TRACES:
             self._write_operations(items)
-        self._write_keys(signal, items)
+        return self._write_keys(signal, items)
 
     def clear(self) -> None:
         """Forget what was written (the tables were emptied, wholly or by days)."""
@@ -71,7 +71,7 @@ class Catalogue:
         self._insert("operations", {"day": 0, "service_name": 1, "name": 2, "kind": 3}, unseen)
         self._operations.add(unseen)
 
-    def _write_keys(self, signal: Signal, items: Prepared) -> None:
+    def _write_keys(self, signal: Signal, items: Prepared) -> bool:
         rows = items.rows
         parts = -(-rows.num_rows // _KEY_ROWS)
         self._turn = (self._turn + 1) % parts
@@ -86,6 +86,7 @@ class Catalogue:
         unseen = self._keys.unseen(sorted(keys))
         self._insert("attribute_keys", {"day": 0, "signal": 1, "level": 2, "key": 3}, unseen)
         self._keys.add(unseen)
+        return bool(unseen)
 
     def _insert(
         self,

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 
 from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
 from storage.clickhouse.bindings import Bindings
-from storage.clickhouse.engine import Engine
 from storage.clickhouse.entries import MAP, entry_exists, nested_exists
 from storage.clickhouse.fields import SCOPE_FIELDS, field_sql
-from storage.clickhouse.lookups import Answers, Lookup, ask, levels
+from storage.clickhouse.lookups import Answers, Lookup, Lookups, levels
 
 
-def filter_sql(engine: Engine, part: Filter, signal: Signal, bindings: Bindings) -> str:
+def filter_sql(lookups: Lookups, part: Filter, signal: Signal, bindings: Bindings) -> str:
     """Return a boolean SQL expression for a filter; asks the small tables where it has to."""
-    return _Compiler(signal, bindings, ask(engine, part, signal)).sql(part)
+    return _Compiler(signal, bindings, lookups.ask(part, signal)).sql(part)
 
 
 @dataclass(frozen=True, slots=True)

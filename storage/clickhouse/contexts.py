@@ -33,12 +33,12 @@ class ContextTable:
         self._cached_bytes = 0
         self._lock = threading.Lock()
 
-    def write(self, items: Prepared) -> None:
-        """Write the contexts that the items use and this process has not written for that day."""
+    def write(self, items: Prepared) -> bool:
+        """Write the contexts used that this process has not written for their day; tell whether there were any."""
         column = items.resource if self._table == "resources" else items.scope
         contexts = column.dictionary.to_pylist()
         if not contexts:
-            return
+            return False
         days, day_codes = codes_of(items.days)
         used, on = distinct([(indices(column), len(contexts)), (day_codes, len(days))])
         ids = {code: context_id(contexts[code]) for code in set(used.tolist())}
@@ -48,6 +48,7 @@ class ContextTable:
             rows = self._rows(unseen, [pairs[entry] for entry in unseen], items)
             self._engine.insert(self._table, rows.column_names, rows)
             self._written.add(unseen)
+        return bool(unseen)
 
     def _rows(self, entries: list[Entry], codes: list[int], items: Prepared) -> pa.Table:
         resource = self._table == "resources"

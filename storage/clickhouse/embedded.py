@@ -109,6 +109,11 @@ class EmbeddedEngine:
         return self._name
 
     @property
+    def exclusive(self) -> bool:
+        """One process holds the folder."""
+        return True
+
+    @property
     def dialect(self) -> Dialect:
         """Plain MergeTree tables."""
         return Dialect()

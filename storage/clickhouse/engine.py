@@ -28,6 +28,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def exclusive(self) -> bool:
+        """True when no other process writes to these tables, so that what was read stays true until this one writes."""
+        ...
+
+    @property
     def dialect(self) -> Dialect:
         """What the migrations need."""
         ...

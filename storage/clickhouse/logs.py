@@ -14,6 +14,7 @@ from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import body_contains
 from storage.clickhouse.histogram import Histogram
+from storage.clickhouse.lookups import Lookups
 from storage.schemas import LOGS
 
 _FIRST, _GROWTH = 32_000, 8
@@ -40,9 +41,15 @@ class _Search:
 class LogTable:
     """`storage.api.LogReader` over the logs table."""
 
-    def __init__(self, engine: Engine, resources: ContextTable, scopes: ContextTable, histogram: Histogram) -> None:
-        self._engine, self._histogram = engine, histogram
-        self._resources, self._scopes = resources, scopes
+    def __init__(
+        self,
+        engine: Engine,
+        contexts: tuple[ContextTable, ContextTable],
+        histogram: Histogram,
+        lookups: Lookups,
+    ) -> None:
+        self._engine, self._histogram, self._lookups = engine, histogram, lookups
+        self._resources, self._scopes = contexts
 
     def find(self, query: LogQuery) -> LogPage:
         """See `storage.api.LogReader.find_logs`."""
@@ -93,7 +100,7 @@ class LogTable:
         if query.text:
             parts.append(body_contains(query.text, bindings))
         if query.filter is not None:
-            parts.append(filter_sql(self._engine, query.filter, Signal.LOGS, bindings))
+            parts.append(filter_sql(self._lookups, query.filter, Signal.LOGS, bindings))
         return _Search(" AND ".join(parts or ["1"]), bindings, query.oldest_first)
 
     def _edge(self, reach: TimeRange, search: _Search, wanted: int) -> TimeRange:

@@ -1,9 +1,10 @@
-"""What a filter has to know of the small tables before it becomes SQL over items, asked in one query.
+"""What a filter has to know of the small tables before it becomes SQL over items, asked in one query at most.
 
 Conditions on resources and scopes become lists of ids. An attribute key that no event (link) ever had drops that
 branch. Both keep the usual search, a value of the span's own attributes, within reach of its index.
 """
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from storage.clickhouse.entries import MAP, entry_exists
 from storage.clickhouse.fields import SCOPE_FIELDS, scope_sql
 
 _MAX_LISTED = 1_000
+_MAX_KNOWN = 1_000
 _ID_COLUMNS = {Level.RESOURCE: ("resources", "resource_id"), Level.SCOPE: ("scopes", "scope_id")}
 _NESTED = (Level.EVENT, Level.LINK)
 _ORDER = (Level.ITEM, Level.SCOPE, Level.RESOURCE, *_NESTED)
@@ -54,18 +56,45 @@ def levels(level: Level, signal: Signal) -> tuple[Level, ...]:
     return tuple(found for found in wanted if signal is Signal.TRACES or found not in _NESTED)
 
 
-def ask(engine: Engine, part: Filter, signal: Signal) -> Answers:
-    """Ask all questions that a filter raises."""
-    wanted = list(dict.fromkeys(_lookups(part, signal)))
-    if not wanted:
-        return Answers()
-    bindings = Bindings()
-    selects = [_select(number, lookup, bindings) for number, lookup in enumerate(wanted)]
-    rows = engine.query(" UNION ALL ".join(selects), bindings.parameters)
-    found: dict[Lookup, list[bytes]] = {lookup: [] for lookup in wanted}
-    for number, identifier in zip(rows["n"].to_pylist(), rows["id"].to_pylist(), strict=True):
-        found[wanted[number]].append(identifier)
-    return Answers(found)
+class Lookups:
+    """Asks, and remembers the answers until the small tables change. Thread-safe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[Lookup, list[bytes]] = {}
+        self._version = 0
+        self._lock = threading.Lock()
+
+    def ask(self, part: Filter, signal: Signal) -> Answers:
+        """Answer all questions that a filter raises."""
+        wanted = dict.fromkeys(_lookups(part, signal))
+        with self._lock:
+            version = self._version
+            found = {lookup: self._known[lookup] for lookup in wanted if lookup in self._known}
+        missing = [lookup for lookup in wanted if lookup not in found]
+        if missing:
+            asked = self._query(missing)
+            found |= asked
+            with self._lock:
+                # Answers from before a change must not outlive it; another process may change the tables unseen.
+                if self._engine.exclusive and version == self._version and len(self._known) < _MAX_KNOWN:
+                    self._known |= asked
+        return Answers(found)
+
+    def forget(self) -> None:
+        """Note that the small tables have changed."""
+        with self._lock:
+            self._version += 1
+            self._known.clear()
+
+    def _query(self, wanted: list[Lookup]) -> dict[Lookup, list[bytes]]:
+        bindings = Bindings()
+        selects = [_select(number, lookup, bindings) for number, lookup in enumerate(wanted)]
+        rows = self._engine.query(" UNION ALL ".join(selects), bindings.parameters)
+        found: dict[Lookup, list[bytes]] = {lookup: [] for lookup in wanted}
+        for number, identifier in zip(rows["n"].to_pylist(), rows["id"].to_pylist(), strict=True):
+            found[wanted[number]].append(identifier)
+        return found
 
 
 def _lookups(part: Filter, signal: Signal) -> Iterator[Lookup]:

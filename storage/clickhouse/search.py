@@ -8,6 +8,7 @@ from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import DURATION
 from storage.clickhouse.histogram import Histogram
+from storage.clickhouse.lookups import Lookups
 
 # Rows of the first window, and how much larger each next one is. Attributes cost 0.3 µs a row to look at (measured),
 # so a common value is found within 10 ms; a rare one is answered by its index over the later, larger windows.
@@ -24,8 +25,8 @@ class _Conditions:
 class TraceSearch:
     """`find_traces` over the spans table."""
 
-    def __init__(self, engine: Engine, histogram: Histogram) -> None:
-        self._engine, self._histogram = engine, histogram
+    def __init__(self, engine: Engine, histogram: Histogram, lookups: Lookups) -> None:
+        self._engine, self._histogram, self._lookups = engine, histogram, lookups
 
     def find(self, query: TraceQuery) -> list[TraceMatch]:
         """See `storage.api.TraceReader.find_traces`."""
@@ -112,7 +113,7 @@ class TraceSearch:
         bindings = Bindings()
         parts = _plain_conditions(query, bindings)
         if query.filter is not None:
-            parts.append(filter_sql(self._engine, query.filter, Signal.TRACES, bindings))
+            parts.append(filter_sql(self._lookups, query.filter, Signal.TRACES, bindings))
         if "0" in parts:
             return None
         return _Conditions(" AND ".join(parts or ["1"]), bindings)

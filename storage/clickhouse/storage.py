@@ -30,6 +30,7 @@ from storage.clickhouse.engine import Engine
 from storage.clickhouse.figures import Figures
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.logs import LogTable
+from storage.clickhouse.lookups import Lookups
 from storage.clickhouse.migrations import migrate
 from storage.clickhouse.retention import Retention
 from storage.clickhouse.search import TraceSearch
@@ -50,16 +51,16 @@ class ClickHouseStorage:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._resources, self._scopes = ContextTable(engine, "resources"), ContextTable(engine, "scopes")
-        self._catalogue = Catalogue(engine)
+        self._catalogue, self._lookups = Catalogue(engine), Lookups(engine)
         self._span_times, self._log_times = Histogram(engine, "spans"), Histogram(engine, "logs")
         histograms = (self._span_times, self._log_times)
         for histogram in histograms:
             histogram.load()
         contexts = (self._resources, self._scopes)
-        self._writer = ClickHouseWriter(engine, contexts, self._catalogue, histograms)
-        self._search = TraceSearch(engine, self._span_times)
+        self._writer = ClickHouseWriter(engine, contexts, self._catalogue, histograms, self._lookups)
+        self._search = TraceSearch(engine, self._span_times, self._lookups)
         self._traces = TraceTable(engine, *contexts)
-        self._logs = LogTable(engine, *contexts, self._log_times)
+        self._logs = LogTable(engine, contexts, self._log_times, self._lookups)
         self._suggestions = Suggestions(engine, {Signal.TRACES: self._span_times, Signal.LOGS: self._log_times})
         self._figures = Figures(engine, self._span_times)
         self._retention = Retention(engine)
@@ -206,6 +207,7 @@ class ClickHouseStorage:
         self._engine.close()
 
     def _forget(self) -> None:
+        self._lookups.forget()
         self._catalogue.clear()
         self._resources.clear()
         self._scopes.clear()

@@ -12,6 +12,7 @@ from storage.clickhouse.columns import AGENT_LOG_COLUMNS, AGENT_SPAN_COLUMNS, LO
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
+from storage.clickhouse.lookups import Lookups
 from storage.clickhouse.once import insert_once
 from storage.clickhouse.prepare import one_chunk, prepare
 from storage.clickhouse.slices import slices
@@ -26,26 +27,35 @@ class ClickHouseWriter:
         contexts: tuple[ContextTable, ContextTable],
         catalogue: Catalogue,
         histograms: tuple[Histogram, Histogram],
+        lookups: Lookups,
     ) -> None:
-        self._engine, self._contexts, self._catalogue = engine, contexts, catalogue
+        self._engine, self._contexts, self._catalogue, self._lookups = engine, contexts, catalogue, lookups
         self._span_times, self._log_times = histograms
         self._lock = threading.Lock()
 
     def write(self, batch: Batch) -> None:
         """See `storage.api.Writer.write`."""
         with self._lock:
-            spans, logs = prepare(batch.spans), prepare(batch.logs)
-            for items in (spans, logs):
-                for table in self._contexts:
-                    table.write(items)
-            self._insert("spans", SPAN_COLUMNS, spans.rows, batch.id)
-            self._span_times.add(spans.rows.column("start_time_unix_nano"))
-            self._insert("logs", LOG_COLUMNS, logs.rows, batch.id)
-            self._log_times.add(logs.rows.column("event_time_unix_nano"))
-            self._insert("agent_spans", AGENT_SPAN_COLUMNS, one_chunk(batch.agent_spans), batch.id)
-            self._insert("agent_logs", AGENT_LOG_COLUMNS, prepare(batch.agent_logs).rows, batch.id)
-            self._catalogue.write(Signal.TRACES, spans)
-            self._catalogue.write(Signal.LOGS, logs)
+            try:
+                self._write(batch)
+            except BaseException:
+                self._lookups.forget()  # the small tables may or may not have changed
+                raise
+
+    def _write(self, batch: Batch) -> None:
+        spans, logs = prepare(batch.spans), prepare(batch.logs)
+        new_contexts = [table.write(items) for items in (spans, logs) for table in self._contexts]
+        if any(new_contexts):
+            self._lookups.forget()
+        self._insert("spans", SPAN_COLUMNS, spans.rows, batch.id)
+        self._span_times.add(spans.rows.column("start_time_unix_nano"))
+        self._insert("logs", LOG_COLUMNS, logs.rows, batch.id)
+        self._log_times.add(logs.rows.column("event_time_unix_nano"))
+        self._insert("agent_spans", AGENT_SPAN_COLUMNS, one_chunk(batch.agent_spans), batch.id)
+        self._insert("agent_logs", AGENT_LOG_COLUMNS, prepare(batch.agent_logs).rows, batch.id)
+        new_keys = (self._catalogue.write(Signal.TRACES, spans), self._catalogue.write(Signal.LOGS, logs))
+        if any(new_keys):
+            self._lookups.forget()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
