@@ -48,6 +48,10 @@ class Evaluator:
         self._storage = storage
         self._worker = worker
 
+    def warm_up(self) -> None:
+        """Get ready for an `evaluate` that is to come."""
+        self._worker.warm_up()
+
     def evaluate(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> Evaluated:
         """Recompute the groups of the traces, and the traceless records of the minutes.
 

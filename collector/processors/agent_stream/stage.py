@@ -131,6 +131,8 @@ class TransferStage:
         """Recompute what is quiet; return whether there was anything."""
         self._resume()
         settings = self._settings
+        if self._traces or self._minutes:  # while these get quiet, the rules' process can start
+            self._evaluator.warm_up()
         traces = self._traces.take_quiet(settings.quiet_seconds, settings.traces_per_round)
         minutes = self._minutes.take_quiet(settings.quiet_seconds, settings.traces_per_round)
         if traces or minutes:

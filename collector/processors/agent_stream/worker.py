@@ -82,11 +82,19 @@ class RuleWorker:
             self.close()
             return self._submit(work).result()
 
+    def warm_up(self) -> None:
+        """Start the child if there is none, without waiting for it: loading what it needs takes a second or two."""
+        if self._pool is None:
+            self._child().submit(os.getpid)
+
     def _submit(self, work: Work) -> Future[Found]:
+        return self._child().submit(compute, work, self._options)
+
+    def _child(self) -> ProcessPoolExecutor:
         if self._pool is None:
             # spawn: a fork would copy the storage engine's threads half-way
             self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_settle_in)
-        return self._pool.submit(compute, work, self._options)
+        return self._pool
 
     def close(self) -> None:
         """End the child. Idempotent."""
