@@ -32,7 +32,7 @@ def transform_router(max_bytes: int) -> APIRouter:
     @router.post("/api/transform", summary="Show OTLP JSON as Jaeger traces")
     async def transform(request: Request) -> Response:
         body = await _body(request, max_bytes)
-        return json_answer(await run_in_threadpool(transformed, decoder, body), request)
+        return await run_in_threadpool(lambda: json_answer(transformed(decoder, body), request))
 
     return router
 
