@@ -1,6 +1,6 @@
 """The requests that the Jaeger UI sends, as recorded from its pages in a browser, and what it needs from the answers.
 
-Recorded from UI 2.18.0; the v3 search is what later UIs send. No UI build is needed: `make test-ui` opens one.
+Recorded from UI 2.18.0 and, for the v3 search, UI 2.19.0. No UI build is needed: `make test-ui` opens one.
 """
 
 import json
@@ -119,7 +119,9 @@ def test_the_search_of_later_uis_takes_summaries(ui: Ui) -> None:
         return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000)) + f".{milliseconds % 1000:03}Z"
 
     query = {"serviceName": SERVICE, "startTimeMin": iso(ui.now_ms - HOUR_MS), "startTimeMax": iso(ui.now_ms)}
-    asked = {f"query.{name}": value for name, value in {**query, "searchDepth": 20}.items()}
+    asked = {
+        f"query.{name}": value for name, value in {**query, "searchDepth": 20, "attributes": '{"error":"true"}'}.items()
+    }
     found = ui.get("/api/v3/trace-summaries", **asked)["summaries"]
     assert {summary["traceId"] for summary in found} <= set(ui.traces)
     assert found
@@ -127,6 +129,7 @@ def test_the_search_of_later_uis_takes_summaries(ui: Ui) -> None:
         start, end = (summary[f"{edge}UnixNano"] for edge in ("minStartTime", "maxEndTime"))
         assert (type(start), type(end)) == (str, str)
         assert 0 < int(start) < int(end)
+        assert summary["errorSpanCount"] > 0
         assert summary["spanCount"] == sum(service["spanCount"] for service in summary["services"])
         assert (summary["rootServiceName"], summary["rootOperationName"]) == ("web-frontend", "POST /chat")
 
