@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from collector.journal.journal import Segment
 from collector.journal.segment import Record
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
@@ -29,7 +28,7 @@ class BatchLimits:
     little_rows: int = 2_000
     # When more than this many batches' rows wait for storage, answers are delayed a little, the more the fuller it is:
     # clients then settle at the pace of storage without ever standing still.
-    paced_batches: float = 1.5
+    paced_batches: float = 2.0
     max_pause_seconds: float = 0.08
 
     def pause_seconds(self, backlog_rows: int) -> float:
@@ -67,19 +66,6 @@ class OpenBatch:
         little = store_is_idle and self.rows < limits.little_rows
         age_limit = limits.quiet_seconds if little else limits.max_age_seconds
         return self.started + age_limit - time.monotonic()
-
-
-@dataclass(slots=True)
-class ClosedBatch:
-    """A segment to store. `decoded` is None when memory was short: it is then decoded from the journal again."""
-
-    segment: Segment
-    decoded: OpenBatch | None
-
-    @property
-    def rows(self) -> int:
-        """Spans plus log records."""
-        return sum(self.segment.items.values())
 
 
 def tables(batch: OpenBatch, contexts: Contexts) -> dict[Signal, pa.Table]:

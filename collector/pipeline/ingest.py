@@ -20,7 +20,7 @@ from collector.journal.segment import Record
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.pipeline.api import Outcome, Request
-from collector.pipeline.batching import BatchLimits, ClosedBatch, OpenBatch
+from collector.pipeline.batching import BatchLimits, OpenBatch
 from collector.pipeline.intake import Group, Judged, Ticket, WaitingRoom, judge, kept_columns, rejection_message
 from collector.pipeline.ledger import Ledger
 from collector.pipeline.recent import RecentRequests
@@ -228,7 +228,7 @@ class IngestPipeline:
         decoded, self._open = self._open, None
         segment = self._journal.cut()
         if segment is not None:
-            self._store.put(ClosedBatch(segment, decoded))
+            self._store.put(segment, decoded or OpenBatch())
 
 
 _MALFORMED = {

@@ -4,18 +4,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
 
-import pyarrow as pa
 import structlog
 
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal, Segment
-from collector.otlp.contexts import Contexts
-from collector.otlp.decode import Decoder
-from collector.pipeline.batching import ClosedBatch, OpenBatch, decode_records, tables
+from collector.pipeline.batching import OpenBatch
 from collector.pipeline.ledger import Ledger
+from collector.pipeline.prepare import AgentRows, Preparer, Processor
 from storage.api import Batch, Signal, Writer
 from storage.errors import StorageRejected, StorageUnavailable
 
@@ -25,31 +23,11 @@ RELEASED = "released_segment"
 LEDGER = "ledger"
 
 
-class Processor(Protocol):
-    """A step between decoding and storage. Pure and deterministic: a replayed batch must come out the same."""
-
-    def process(self, spans: pa.Table, logs: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Return the tables to store, in the schemas SPANS and LOGS."""
-        ...
-
-
-class AgentRows(Protocol):
-    """Derives the agent rows of a batch, and hears when they can be queried."""
-
-    def extract(self, spans: pa.Table, logs: pa.Table, batch_time_unix_nano: int) -> tuple[pa.Table, pa.Table]:
-        """Return the AGENT_SPANS and AGENT_LOGS rows of a batch; pure and deterministic."""
-        ...
-
-    def stored(self, batch: Batch) -> None:
-        """Note a batch that reads can see now."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """Limits of the store stage."""
 
-    max_decoded_batches: int = 2  # further closed batches wait on disk only
+    max_prepared_batches: int = 2  # further closed batches wait on disk only
     retry_seconds: float = 1.0
     max_retry_seconds: float = 15.0
 
@@ -62,6 +40,14 @@ class StoreStatus:
     waiting_batches: int
     quarantined_batches: int
     last_write_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A closed segment to store; `prepared` is None when memory was short: it is decoded from the journal again."""
+
+    segment: Segment
+    prepared: "Future[Batch] | None"
 
 
 class StoreStage:
@@ -88,10 +74,10 @@ class StoreStage:
         self._checkpoint = checkpoint
         self._ledger = ledger
         self._writer = writer
-        self._processors = processors
+        self._preparer = Preparer(processors, agents)
         self._agents = agents
         self._handover = handover
-        self._waiting: deque[ClosedBatch] = deque(ClosedBatch(segment, None) for segment in journal.pending())
+        self._waiting: deque[_Waiting] = deque(_Waiting(segment, None) for segment in journal.pending())
         self._changed = threading.Condition()
         self._closing = False
         self._busy = False
@@ -99,7 +85,6 @@ class StoreStage:
         self._abandon_at: float | None = None
         self._status = StoreStatus(None, 0, 0, 0.0)
         self._released = int(checkpoint.load().get(RELEASED, -1))
-        self._decoder, self._contexts = Decoder(), Contexts()
         self._thread = threading.Thread(target=self._loop, name="baton-store")
 
     def start(self) -> None:
@@ -126,21 +111,19 @@ class StoreStage:
         """Rows of closed batches that storage does not have yet; 0 while it fails, for then nobody should wait."""
         if self._status.failing_since is not None:
             return 0
-        return self._writing_rows + sum(batch.rows for batch in list(self._waiting))
+        return self._writing_rows + sum(_rows(waiting.segment) for waiting in list(self._waiting))
 
-    def put(self, batch: ClosedBatch) -> None:
-        """Queue a closed batch; while storage works but is far behind, wait a moment so that clients slow down."""
+    def put(self, segment: Segment, decoded: OpenBatch) -> None:
+        """Queue a closed segment; while storage works but is far behind, wait a moment so that clients slow down."""
         with self._changed:
-            if sum(1 for waiting in self._waiting if waiting.decoded) >= self._settings.max_decoded_batches:
-                if self._status.failing_since is None:
-                    self._changed.wait_for(self._has_room, timeout=1.0)
-                if not self._has_room():
-                    batch = ClosedBatch(batch.segment, None)
-            self._waiting.append(batch)
+            if self._status.failing_since is None:
+                self._changed.wait_for(self._has_room, timeout=1.0)
+            prepared = self._preparer.prepare(segment.batch_id, decoded) if self._has_room() else None
+            self._waiting.append(_Waiting(segment, prepared))
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        return sum(1 for waiting in self._waiting if waiting.decoded) < self._settings.max_decoded_batches
+        return sum(1 for waiting in self._waiting if waiting.prepared) < self._settings.max_prepared_batches
 
     def close(self, timeout_seconds: float) -> None:
         """Store what waits, for at most the given time; the rest stays in the journal."""
@@ -149,6 +132,7 @@ class StoreStage:
             self._abandon_at = time.monotonic() + timeout_seconds
             self._changed.notify_all()
         self._thread.join()
+        self._preparer.close()
 
     def _loop(self) -> None:
         while True:
@@ -157,27 +141,28 @@ class StoreStage:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
                     return
-                batch = self._waiting.popleft()
-                self._busy, self._writing_rows = True, batch.rows
+                waiting = self._waiting.popleft()
+                self._busy, self._writing_rows = True, _rows(waiting.segment)
                 self._changed.notify_all()
-            if not self._store_until_done(batch):
+            if not self._store_until_done(waiting):
                 return
 
-    def _store_until_done(self, batch: ClosedBatch) -> bool:
-        """Store one batch, retrying while storage is unavailable. False: given up because of shutdown."""
+    def _store_until_done(self, waiting: _Waiting) -> bool:
+        """Store one segment, retrying while storage is unavailable. False: given up because of shutdown."""
+        segment, prepared = waiting.segment, waiting.prepared
         started = time.monotonic()
         written: Batch | None = None
         delay = self._settings.retry_seconds
         while True:
             try:
-                written = written or self._write(batch)
-                self._release(batch.segment)
+                written = written or self._write(segment, prepared)
+                self._release(segment)
             except StorageRejected as error:
-                self._quarantine(batch.segment, error)
+                self._quarantine(segment, error)
                 return True
             except (StorageUnavailable, OSError) as error:
                 self._note_failure(error)
-                batch = ClosedBatch(batch.segment, None)  # memory is for what can be stored
+                prepared = None  # memory is for what can be stored
                 with self._changed:
                     if self._changed.wait_for(self._must_abandon, timeout=delay):
                         return False
@@ -207,12 +192,13 @@ class StoreStage:
         items = sum(segment.items.values())
         _log.error("batch_quarantined", segment=segment.number, items=items, detail=str(error)[:500])
 
-    def _write(self, closed: ClosedBatch) -> Batch:
-        decoded = closed.decoded or decode_records(self._decoder, self._journal.read(closed.segment))
-        batch = self._batch(closed.segment.batch_id, decoded)
+    def _write(self, segment: Segment, prepared: "Future[Batch] | None") -> Batch:
+        if prepared is None:
+            prepared = self._preparer.prepare_again(segment.batch_id, lambda: self._journal.read(segment))
+        batch = prepared.result()
         self._writer.write(batch)
         written = {Signal.TRACES: batch.spans.num_rows, Signal.LOGS: batch.logs.num_rows}
-        self._ledger.stored(closed.segment.items, written)
+        self._ledger.stored(segment.items, written)
         return batch
 
     def _release(self, segment: Segment) -> None:
@@ -222,13 +208,6 @@ class StoreStage:
         self._checkpoint.save({RELEASED: self._released, LEDGER: self._ledger.state()})
         self._journal.release(segment, reuse=not shared)
 
-    def _batch(self, batch_id: str, decoded: OpenBatch) -> Batch:
-        flat = tables(decoded, self._contexts)
-        spans, logs = flat[Signal.TRACES], flat[Signal.LOGS]
-        for processor in self._processors:
-            spans, logs = processor.process(spans, logs)
-        time_unix_nano = decoded.first_received_unix_nano
-        if self._agents is None:
-            return Batch(batch_id, spans, logs, time_unix_nano=time_unix_nano)
-        agent_spans, agent_logs = self._agents.extract(spans, logs, time_unix_nano)
-        return Batch(batch_id, spans, logs, agent_spans, agent_logs, time_unix_nano)
+
+def _rows(segment: Segment) -> int:
+    return sum(segment.items.values())

@@ -41,7 +41,7 @@ class TransferSettings:
 
 
 class TransferStage:
-    """Implements `collector.pipeline.store.AgentColumns`. `start` once after storage is open, `close` once before."""
+    """Implements `collector.pipeline.prepare.AgentRows`. `start` once after storage is open, `close` once before."""
 
     def __init__(self, settings: TransferSettings, store: AgentStore, evaluator: Evaluator, state: Checkpoint) -> None:
         self._settings = settings
