@@ -13,8 +13,8 @@ PACKAGES := collector storage exporters
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
-run: $(VENV)/run.stamp ## start Baton on ./data (more options: make run ARGS="--help")
-	@exec $(BIN)/baton serve --data-dir data $(ARGS)
+run: $(VENV)/run.stamp ## start Baton on ./data (STORAGE=postgres: on a PostgreSQL of its own; ARGS="--help": more)
+	@exec $(BIN)/baton serve --data-dir data $(if $(STORAGE),--set exporters.storage.engine=$(STORAGE)) $(ARGS)
 
 test: lint ## lint, types, layers and every test
 	$(BIN)/python -m pytest $(ARGS)

@@ -8,7 +8,7 @@ from collector.config.extensions import Query
 from collector.config.model import Config
 from collector.config.values import Address
 from collector.service import VERSION, Listening
-from collector.settings import extension, store_directory
+from collector.settings import extension, store_place
 
 
 def banner(config: Config, listening: Listening) -> str:
@@ -23,7 +23,7 @@ def banner(config: Config, listening: Listening) -> str:
         rows.append(("Query API", f"{query}/docs"))
     if listening.jaeger_grpc:
         rows.append(("Jaeger gRPC", str(listening.jaeger_grpc)))
-    rows.append(("Data", str(store_directory(config).resolve())))
+    rows.append(("Data", store_place(config)))
     lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<13}{value}" for name, value in rows)]
     lines += ["", *_exporting(listening), *_looking(config, listening, query)]
     demo = [f"  See a demo:         {_demo(listening, query)}"] if listening.otlp_grpc else []

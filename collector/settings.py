@@ -18,6 +18,7 @@ from collector.receivers.errors import Unauthenticated
 from collector.receivers.settings import CorsSettings, GrpcSettings, HttpSettings, TlsSettings
 from storage.api import RetentionPolicy
 from storage.clickhouse.settings import EmbeddedSettings
+from storage.postgres.settings import PostgresSettings
 
 
 def store(config: Config) -> Storage:
@@ -28,8 +29,16 @@ def store(config: Config) -> Storage:
 
 
 def store_directory(config: Config) -> Path:
-    """Return where the store is."""
-    return store(config).directory or config.service.data_dir / "clickhouse"
+    """Return where the store's files are, when they are this process's or its own server's."""
+    written = store(config)
+    return written.directory or config.service.data_dir / ("pg" if written.engine == "postgres" else "clickhouse")
+
+
+def store_place(config: Config) -> str:
+    """Return where the store is, for people; a connection string may hold a password and is not shown."""
+    if store(config).engine == "postgres" and store(config).dsn is not None:
+        return "PostgreSQL"
+    return str(store_directory(config).resolve())
 
 
 def journal_directory(config: Config) -> Path:
@@ -62,6 +71,16 @@ def embedded(storage: Storage) -> EmbeddedSettings:
         query_memory_bytes=storage.query_memory_limit,
         query_seconds=storage.query_timeout.total_seconds(),
         query_threads=storage.query_threads,
+        connections=storage.max_queries,
+    )
+
+
+def postgres(storage: Storage, dsn: SecretStr) -> PostgresSettings:
+    """Return the settings of the PostgreSQL engine."""
+    return PostgresSettings(
+        dsn=dsn,
+        db_schema=storage.database_schema,
+        query_seconds=storage.query_timeout.total_seconds(),
         connections=storage.max_queries,
     )
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from collector.config.forwarding import FORWARDERS, OtlpExporter, OtlpHttpExporter, ZipkinExporter
 from collector.config.values import Duration, Section, Size, setting
@@ -18,6 +18,7 @@ def whole_days(value: timedelta) -> timedelta:
     return value
 
 
+Dsn = Annotated[SecretStr, Field(min_length=1)]
 Days = Annotated[Duration, AfterValidator(whole_days)]
 
 
@@ -34,10 +35,21 @@ class Retention(Section):
 class Storage(Section):
     """Keeps telemetry and answers queries."""
 
-    engine: Literal["embedded"] = Field(
-        default="embedded", description="`embedded`: ClickHouse inside this process; nothing to install or start."
+    engine: Literal["embedded", "postgres"] = Field(
+        default="embedded",
+        description="`embedded`: ClickHouse in this process, nothing to install. `postgres`: PostgreSQL, 15 or newer.",
     )
-    directory: Path | None = Field(default=None, description="Where the data is; null means `<data_dir>/clickhouse`.")
+    directory: Path | None = Field(
+        default=None,
+        description="Where the data is; null means `<data_dir>/clickhouse`, or `<data_dir>/pg` for a local PostgreSQL.",
+    )
+    dsn: Dsn | None = Field(
+        default=None,
+        description="PostgreSQL's connection string, such as `${env:BATON_DSN}`; null starts a local server.",
+    )
+    database_schema: str = Field(
+        default="baton", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="PostgreSQL's schema that holds the tables."
+    )
     memory_limit: Size = setting(
         "800MiB", ge=256 << 20, description="Memory the engine may use for inserts, merges and queries together."
     )

@@ -1,7 +1,7 @@
 """Connections to the server: a pool, its settings, queries. Raises only the port's errors."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -10,7 +10,7 @@ from psycopg.types.string import ByteaBinaryLoader
 from psycopg_pool import ConnectionPool
 
 from storage.errors import StorageRejected
-from storage.postgres.errors import port_errors
+from storage.postgres.errors import STOPPED, port_errors
 from storage.postgres.settings import PostgresSettings
 
 MIN_VERSION = 15
@@ -21,6 +21,7 @@ _LOWERS = ("", 'COLLATE "und-x-icu"', 'COLLATE "pg_c_utf8"', 'COLLATE "C.utf8"',
 
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
+Parameters = Mapping[str, Any] | None
 
 
 class Database:
@@ -49,7 +50,6 @@ class Database:
                 max_idle=300,
                 kwargs={"autocommit": True, "prepare_threshold": None},
                 configure=self._configure,
-                check=ConnectionPool.check_connection,
                 open=False,
                 name="baton",
             )
@@ -60,25 +60,52 @@ class Database:
         """Name and version, for people."""
         return f"PostgreSQL {self.version // 10_000}.{self.version % 10_000}"
 
-    def query(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+    def query(self, statement: str, parameters: Parameters = None) -> list[Row]:
         """Run a read and return its rows."""
-        with port_errors(), self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
-            cursor.execute(statement.encode(), parameters)
-            return cursor.fetchall()
+        return self._read(self._query, statement, parameters)
 
-    def stream(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+    def walk(self, statement: str, parameters: Parameters = None) -> list[Row]:
+        """Run a read that an index can answer in order, in that order: without statistics the planner would sort."""
+        return self._read(self._walk, statement, parameters)
+
+    def stream(self, statement: str, parameters: Parameters = None) -> list[Row]:
         """Run a read of many rows through a server-side cursor, so that the driver never holds the answer twice."""
-        with (
-            port_errors(),
-            self._pool.connection() as connection,
-            connection.transaction(),
-            connection.cursor("baton_rows", binary=True) as cursor,
-        ):
-            cursor.itersize = _FETCH
-            cursor.execute(statement.encode(), parameters)
-            return list(cursor)
+        return self._read(self._stream, statement, parameters)
 
-    def execute(self, statement: str, parameters: dict[str, Any] | None = None) -> None:
+    def _read(
+        self, run: Callable[[Connection, bytes, Parameters], list[Row]], sql: str, values: Parameters
+    ) -> list[Row]:
+        """Run a read, once more when the connection had been lost: the server may have been restarted long ago."""
+        with port_errors():
+            try:
+                with self._pool.connection() as connection:
+                    return run(connection, sql.encode(), values)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if error.sqlstate in STOPPED:
+                    raise
+                self._pool.check()
+                with self._pool.connection() as connection:
+                    return run(connection, sql.encode(), values)
+
+    @staticmethod
+    def _query(connection: Connection, statement: bytes, parameters: Parameters) -> list[Row]:
+        with connection.cursor(binary=True) as cursor:
+            return cursor.execute(statement, parameters).fetchall()
+
+    @staticmethod
+    def _walk(connection: Connection, statement: bytes, parameters: Parameters) -> list[Row]:
+        with connection.pipeline(), connection.transaction():
+            connection.execute("SET LOCAL enable_sort = off")
+            with connection.cursor(binary=True) as cursor:
+                return cursor.execute(statement, parameters).fetchall()
+
+    @staticmethod
+    def _stream(connection: Connection, statement: bytes, parameters: Parameters) -> list[Row]:
+        with connection.transaction(), connection.cursor("baton_rows", binary=True) as cursor:
+            cursor.itersize = _FETCH
+            return list(cursor.execute(statement, parameters))
+
+    def execute(self, statement: str, parameters: Parameters = None) -> None:
         """Run a statement without a result, outside a transaction."""
         with port_errors(writing=True), self._writing() as connection:
             connection.execute(statement.encode(), parameters)
@@ -96,6 +123,7 @@ class Database:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
+        self._pool.check()  # connections may have died unnoticed since the last write
         with self._pool.connection() as connection:
             _set_timeout(connection, self.settings.write_seconds)
             try:
@@ -114,6 +142,7 @@ class Database:
             "timezone": "UTC",
             "jit": "off",
             "work_mem": "32MB",
+            "random_page_cost": "1.1",
             "synchronous_commit": "on",
             "application_name": "baton",
             "client_encoding": "UTF8",

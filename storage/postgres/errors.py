@@ -12,6 +12,8 @@ from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailab
 # Codes as in PostgreSQL's appendix "Error Codes". What is not listed is retryable: an unknown failure must never make
 # the pipeline throw acknowledged data away.
 _LIMIT = {"57014": "query_canceled", "53200": "out_of_memory", "53400": "configuration_limit_exceeded"}
+# Reads that ended so would end so again.
+STOPPED = frozenset(_LIMIT)
 _PERMISSION = {"42501": "insufficient_privilege", "25006": "read_only_sql_transaction"}
 _REJECTED_READS = {
     "2201B": "invalid_regular_expression",

@@ -14,6 +14,8 @@ from storage.schemas import LOGS
 from storage.windows import Windows
 
 _FIRST, _GROWTH = 8_000, 8
+# Records read at once without a server-side cursor, which costs six round trips.
+_FEW = 2_000
 _TIME = "event_time_unix_nano"
 
 
@@ -97,7 +99,8 @@ class LogTable:
     def _records(self, time: TimeRange, search: _Search, oldest_first: bool, skip: int, limit: int) -> list[Row]:
         bindings = search.bindings.copy()
         direction = "ASC" if oldest_first else "DESC"
-        return self._database.stream(
+        read = self._database.query if limit <= _FEW else self._database.stream
+        return read(
             f"""
             SELECT {quoted(stored_columns(LOGS.names))} FROM logs
             WHERE {time_sql(_TIME, time, bindings)} AND {search.sql}

@@ -8,12 +8,11 @@ from storage.postgres.database import Connection, Database
 _LOCK = 0x6261746F6E  # "baton": one process migrates at a time
 
 
-def migrate(database: Database, *, partitioned: bool = True) -> list[str]:
+def migrate(database: Database) -> list[str]:
     """Bring the store to this code's schema version; return the names of the migrations applied now.
 
     Raises: StorageRejected when the store is newer than the code; StorageUnavailable when the role may not create.
     """
-    fill = {"partitioned": "PARTITION BY RANGE (day)" if partitioned else ""}
     known = scripts()
     if _is_current(database, max(known)):
         return []  # a role that may only read and write has nothing to create
@@ -35,8 +34,6 @@ def migrate(database: Database, *, partitioned: bool = True) -> list[str]:
             raise StorageRejected(message)
         for version in sorted(set(known) - done):
             name, script = known[version]
-            for place, value in fill.items():
-                script = script.replace("{" + place + "}", value)
             connection.execute(script.encode())
             connection.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (version, name))
             applied.append(name)

@@ -1,18 +1,25 @@
 """Find traces: windows from the newest back, until there are enough; each trace at its newest match."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from storage.api import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.postgres.bindings import Bindings, clamp, service_sql, time_sql
 from storage.postgres.conditions import Compiler
-from storage.postgres.database import Database
+from storage.postgres.database import Database, Row
 from storage.postgres.fields import DURATION
 from storage.postgres.unsigned import MAX_UINT64, from_bigint
 from storage.windows import Windows
 
 # Rows of the first window, and how much larger each next one is.
-_FIRST, _GROWTH = 8_000, 8
-_SLACK = 8
+_FIRST, _GROWTH = 32_000, 8
+# Spans read for each trace that is wanted, how much larger each next page is, and the largest.
+_SPANS_A_TRACE, _PAGE_GROWTH, _MAX_PAGE = 8, 4, 100_000
+# Windows that are walked in the index's order; larger ones may be faster to read as a whole, in parallel.
+_WALKED = 2
+
+Read = Callable[[str, dict[str, Any]], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,9 @@ class TraceSearch:
             return []
         found: dict[bytes, TraceMatch] = {}
         passed: set[bytes] = set()  # their newest match is on an earlier page
-        for window in self._windows.windows(reach, _FIRST, _GROWTH):
-            self._search_window(window, time, query, conditions, found, passed)
+        for number, window in enumerate(self._windows.windows(reach, _FIRST, _GROWTH)):
+            read = self._database.walk if number < _WALKED else self._database.query
+            self._search_window(window, time, query, conditions, found, passed, read)
             if len(found) >= query.limit:
                 break
         return list(found.values())[: query.limit]
@@ -53,51 +61,63 @@ class TraceSearch:
         conditions: _Conditions,
         found: dict[bytes, TraceMatch],
         passed: set[bytes],
+        read: Read,
     ) -> None:
         """Add the window's traces, newest first, until the limit is reached or the window is exhausted."""
-        after = query.after
+        after, count = query.after, query.limit * _SPANS_A_TRACE
         while len(found) < query.limit:
-            wanted = query.limit + (_SLACK if query.after else 0)
-            page = self._page(window, conditions, after, wanted)
-            fresh = [match for match in page if match.trace_id not in found and match.trace_id not in passed]
+            page = self._page(window, conditions, after, count, read)
+            fresh: dict[bytes, TraceMatch] = {}
+            for match in page:
+                if match.trace_id not in found and match.trace_id not in passed:
+                    fresh.setdefault(match.trace_id, match)
             if query.after:
-                passed |= self._newer_matches(fresh, query.after, time, conditions)
-            found |= {match.trace_id: match for match in fresh if match.trace_id not in passed}
-            if len(page) < wanted:
+                passed |= self._newer_matches(list(fresh), query.after, time, conditions)
+            found |= {trace_id: match for trace_id, match in fresh.items() if trace_id not in passed}
+            if len(page) < count:
                 return
             after = TraceCursor(page[-1].newest_match_unix_nano, page[-1].trace_id)
+            count = min(count * _PAGE_GROWTH, _MAX_PAGE)
 
     def _page(
-        self, window: TimeRange, conditions: _Conditions, after: TraceCursor | None, limit: int
+        self,
+        window: TimeRange,
+        conditions: _Conditions,
+        after: TraceCursor | None,
+        limit: int,
+        read: Read,
     ) -> list[TraceMatch]:
+        """Return the newest matching spans after a cursor, newest first: the index gives that order."""
         bindings = conditions.bindings.copy()
-        having = ""
+        further = ""
         if after:
             edge, trace_id = bindings.unsigned(after.newest_match_unix_nano), bindings.raw(after.trace_id)
-            having = f"HAVING (max(start_time_unix_nano), trace_id) < ({edge}, {trace_id})"
-        rows = self._database.query(
+            further = f"AND start_time_unix_nano <= {edge} AND (start_time_unix_nano < {edge} OR trace_id < {trace_id})"
+        rows = read(
             f"""
-            SELECT trace_id, max(start_time_unix_nano) AS newest FROM spans
-            WHERE {time_sql("start_time_unix_nano", window, bindings)} AND {conditions.sql}
-            GROUP BY trace_id {having} ORDER BY newest DESC, trace_id DESC LIMIT {int(limit)}
+            SELECT trace_id, start_time_unix_nano FROM spans
+            WHERE {time_sql("start_time_unix_nano", window, bindings)} AND {conditions.sql} {further}
+            ORDER BY start_time_unix_nano DESC, trace_id DESC LIMIT {int(limit)}
             """,
             bindings.parameters,
         )
-        return [TraceMatch(trace_id, from_bigint(newest)) for trace_id, newest in rows]
+        return [TraceMatch(trace_id, from_bigint(start)) for trace_id, start in rows]
 
     def _newer_matches(
-        self, matches: list[TraceMatch], after: TraceCursor, time: TimeRange, conditions: _Conditions
+        self, traces: list[bytes], after: TraceCursor, time: TimeRange, conditions: _Conditions
     ) -> set[bytes]:
-        """Return those of the traces that also match after the cursor: they belong to an earlier page."""
-        newer = TimeRange(max(after.newest_match_unix_nano + 1, time.start), time.end)
-        if not matches or newer.start >= newer.end:
+        """Return those of the traces that also match at or after the cursor: they belong to an earlier page."""
+        newer = TimeRange(max(after.newest_match_unix_nano, time.start), time.end)
+        if not traces or newer.start >= newer.end:
             return set()
         bindings = conditions.bindings.copy()
+        edge, trace_id = bindings.unsigned(after.newest_match_unix_nano), bindings.raw(after.trace_id)
         rows = self._database.query(
             f"""
             SELECT DISTINCT trace_id FROM spans
-            WHERE trace_id = ANY({bindings.raws([match.trace_id for match in matches])})
+            WHERE trace_id = ANY({bindings.raws(traces)})
                 AND {time_sql("start_time_unix_nano", newer, bindings)} AND {conditions.sql}
+                AND (start_time_unix_nano > {edge} OR trace_id >= {trace_id})
             """,
             bindings.parameters,
         )

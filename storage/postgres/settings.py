@@ -14,5 +14,3 @@ class PostgresSettings(BaseModel):
     write_seconds: float = Field(default=120.0, gt=0, description="ceiling of one statement of a write")
     connections: int = Field(default=8, ge=2, description="connections this process may use; further queries wait")
     connect_seconds: float = Field(default=10.0, gt=0, description="how long to wait for a connection")
-    timescale: bool = Field(default=False, description="hypertables instead of plain partitions")
-    compress_after_days: int = Field(default=7, ge=1, description="age at which TimescaleDB compresses a chunk")

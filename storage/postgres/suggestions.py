@@ -93,14 +93,15 @@ class Suggestions:
                 f" WITH ORDINALITY AS e(k, t, n) WHERE {key} = ANY(keys) AND e.k = {key}"
             )
             sources.append(
-                f"SELECT attribute_values[s.n] AS v, s.t AS t FROM {table}"
-                f" JOIN ({places}) AS s ON s.id = attribute_shape WHERE {recent}"
+                "SELECT attribute_values[s.n] AS v, s.t AS t"
+                f" FROM (SELECT attribute_shape, attribute_values FROM {table} WHERE {recent}) AS recent"
+                f" JOIN ({places}) AS s ON s.id = attribute_shape"
             )
         if signal is Signal.TRACES and level in (Level.EVENT, Level.LINK):
             arrays = ", ".join(f"{level.value}_{part}" for part in ("keys", "values", "types"))
             sources.append(
-                f"SELECT e.v, e.t FROM {table} CROSS JOIN LATERAL unnest({arrays}) AS e(k, v, t)"
-                f" WHERE {recent} AND {level.value}_keys IS NOT NULL AND e.k = {key}"
+                f"SELECT e.v, e.t FROM (SELECT {arrays} FROM {table} WHERE {level.value}_keys IS NOT NULL AND {recent})"
+                f" AS recent CROSS JOIN LATERAL unnest({arrays}) AS e(k, v, t) WHERE e.k = {key}"
             )
         sources += [
             f"SELECT e.v, e.t FROM {small} CROSS JOIN LATERAL unnest(keys, texts, types) AS e(k, v, t)"
@@ -114,7 +115,8 @@ class Suggestions:
         """Return SQL for "among the newest items"."""
         everything = TimeRange(0, MAX_UINT64 + 1)
         window = next(self._windows[signal].windows(everything, _RECENT_ROWS, 8), everything)
-        return time_sql(TIME_COLUMNS[_TABLES[signal]], window, bindings)
+        column = TIME_COLUMNS[_TABLES[signal]]
+        return f"{time_sql(column, window, bindings)} ORDER BY {column} DESC LIMIT {_RECENT_ROWS}"
 
 
 def text(raw: bytes) -> str:

@@ -16,7 +16,7 @@ from storage.postgres.shapes import Shaped, shaped
 ITEM_TABLES = ("spans", "logs", "agent_spans", "agent_logs", "transfers", "agent_runs")
 CATALOGUE_TABLES = ("shapes", "resources", "scopes", "services", "operations", "attribute_keys", "histogram")
 TABLES = (*ITEM_TABLES, *CATALOGUE_TABLES)
-# The column that orders a table, for hypertables and retention.
+# The column that orders a table.
 TIME_COLUMNS = {
     "spans": "start_time_unix_nano",
     "logs": "event_time_unix_nano",

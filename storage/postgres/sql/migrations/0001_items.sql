@@ -47,7 +47,7 @@ CREATE TABLE spans
     link_types text[],
     link_dropped_attributes_counts integer[],
     link_flags integer[]
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE INDEX spans_trace_id ON spans (trace_id);
 CREATE INDEX spans_time ON spans (start_time_unix_nano);
@@ -74,7 +74,7 @@ CREATE TABLE logs
     body_type text COLLATE "C" NOT NULL,
     body text COLLATE "C" NOT NULL,
     attribute_values text[] COLLATE "C" NOT NULL
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE INDEX logs_time ON logs (event_time_unix_nano);
 CREATE INDEX logs_service_time ON logs (hashtext(service_name), event_time_unix_nano);

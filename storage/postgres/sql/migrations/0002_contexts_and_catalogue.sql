@@ -8,7 +8,7 @@ CREATE TABLE shapes
     keys text[] COLLATE "C" NOT NULL,
     types text[] NOT NULL,
     PRIMARY KEY (id, day)
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE TABLE resources
 (
@@ -20,7 +20,7 @@ CREATE TABLE resources
     types text[] NOT NULL,
     context bytea NOT NULL,
     PRIMARY KEY (id, day)
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE TABLE scopes
 (
@@ -33,7 +33,7 @@ CREATE TABLE scopes
     types text[] NOT NULL,
     context bytea NOT NULL,
     PRIMARY KEY (id, day)
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 -- Names can be longer than an index entry, so uniqueness is kept over their hash.
 CREATE TABLE services
@@ -43,7 +43,7 @@ CREATE TABLE services
     signal text COLLATE "C" NOT NULL,
     service_name text COLLATE "C" NOT NULL,
     PRIMARY KEY (id, day)
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE TABLE operations
 (
@@ -53,7 +53,7 @@ CREATE TABLE operations
     name text COLLATE "C" NOT NULL,
     kind integer NOT NULL,
     PRIMARY KEY (id, day)
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE TABLE attribute_keys
 (
@@ -63,7 +63,7 @@ CREATE TABLE attribute_keys
     level text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
     PRIMARY KEY (id, day)
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 -- How many items start in each ten seconds, one row for each batch and bucket: chooses search windows.
 CREATE TABLE histogram
@@ -72,4 +72,4 @@ CREATE TABLE histogram
     signal text COLLATE "C" NOT NULL,
     bucket bigint NOT NULL,
     items bigint NOT NULL
-) {partitioned};
+) PARTITION BY RANGE (day);

@@ -25,7 +25,7 @@ CREATE TABLE agent_spans
     reasoning_tokens bigint,
     cost_usd double precision,
     linked_trace_ids bytea[] NOT NULL
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE INDEX agent_spans_trace_id ON agent_spans (trace_id);
 CREATE INDEX agent_spans_time ON agent_spans (start_time_unix_nano);
@@ -54,7 +54,7 @@ CREATE TABLE agent_logs
     body_type text COLLATE "C" NOT NULL,
     body text COLLATE "C" NOT NULL,
     attribute_values text[] COLLATE "C" NOT NULL
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE INDEX agent_logs_time ON agent_logs (event_time_unix_nano);
 CREATE INDEX agent_logs_trace_id ON agent_logs (trace_id) WHERE trace_id <> '';
@@ -83,7 +83,7 @@ CREATE TABLE transfers
     reason text COLLATE "C" NOT NULL,
     signal text COLLATE "C" NOT NULL,
     rule text COLLATE "C" NOT NULL
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE INDEX transfers_group_key ON transfers (md5(group_key));
 CREATE INDEX transfers_trace_id ON transfers (md5(trace_id));
@@ -114,7 +114,7 @@ CREATE TABLE agent_runs
     cached_input_tokens bigint,
     reasoning_tokens bigint,
     cost_usd double precision
-) {partitioned};
+) PARTITION BY RANGE (day);
 
 CREATE INDEX agent_runs_group_key ON agent_runs (md5(group_key));
 CREATE INDEX agent_runs_trace_id ON agent_runs (trace_id);

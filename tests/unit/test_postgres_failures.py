@@ -1,0 +1,167 @@
+"""What the PostgreSQL engine says when the server is gone, restarted, too old, too slow, or lets it do too little."""
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from storage.agents import AgentStorage
+from storage.api import FieldCondition as Field
+from storage.api import Op, SpanField, TraceQuery
+from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
+from storage.postgres import conditions, database
+from storage.postgres.local import LocalServer
+from storage.postgres.settings import PostgresSettings
+from storage.postgres.storage import open_postgres
+from tests.contract.items import ALL_TIME, batch, log, span
+from tests.contract.test_conditions import FAILING, MATCHING, OTHER, SPAN
+from tests.postgres import SERVER, new_database, open_database, running_server
+
+
+@pytest.fixture
+def store(postgres_server: LocalServer) -> Iterator[AgentStorage]:
+    opened = open_database("failures", query_seconds=1.0)
+    opened.purge()
+    yield opened
+    opened.close()
+
+
+def command(statement: str) -> None:
+    with psycopg.connect(os.environ[SERVER], autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def terminate_sessions() -> None:
+    command("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'failures'")
+
+
+def test_a_lost_connection_is_made_again(store: AgentStorage) -> None:
+    written = batch([span()], [log()])
+    store.write(written)
+    terminate_sessions()
+    assert len(store.find_traces(TraceQuery(ALL_TIME))) == 1
+    terminate_sessions()
+    store.write(batch([span()]))
+    store.write(written)
+    assert store.overview(ALL_TIME).spans == 2
+
+
+def test_a_restarted_server_is_used_again() -> None:
+    with running_server() as server:
+        dsn = SecretStr(new_database(server.dsn, "restarted"))
+        store = open_postgres(PostgresSettings(dsn=dsn, connect_seconds=1.0))
+        store.write(batch([span()], id="one"))
+        server.stop("immediate")
+        for call in (lambda: store.write(batch([span()], id="two")), store.ping, store.services):
+            with pytest.raises(StorageUnavailable):
+                call()
+        server.start()
+        for _ in range(3):
+            try:
+                store.write(batch([span()], id="two"))
+                break
+            except StorageUnavailable:
+                continue  # a connection of before the restart; the pipeline writes again just so
+        store.write(batch([span()], id="one"))
+        assert store.overview(ALL_TIME).spans == 2
+        store.close()
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(StorageUnavailable):
+        open_postgres(PostgresSettings(dsn=SecretStr("host=127.0.0.1 port=1 user=x dbname=x"), connect_seconds=1.0))
+
+
+def test_a_slow_query_is_stopped(store: AgentStorage) -> None:
+    store.write(batch([span(name="a" * 10) for _ in range(10)]))
+    with pytest.raises(QueryLimitExceeded):
+        store._database.query("SELECT pg_sleep(5)")  # type: ignore[attr-defined]
+    store.ping()
+
+
+def test_an_older_server_is_refused(postgres_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MIN_VERSION", 99)
+    with pytest.raises(StorageRejected, match="Baton needs 99 or newer"):
+        open_database("failures")
+
+
+def test_a_database_that_is_not_utf8_is_refused(postgres_server: LocalServer) -> None:
+    command("DROP DATABASE IF EXISTS latin")
+    command("CREATE DATABASE latin ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StorageRejected, match="UTF8"):
+        open_database("latin")
+
+
+def test_a_store_of_a_newer_version_is_refused(postgres_server: LocalServer) -> None:
+    open_database("newer").close()
+    with psycopg.connect(new_database(os.environ[SERVER], "newer"), autocommit=True) as connection:
+        connection.execute("INSERT INTO baton.schema_migrations (version, name) VALUES (999, 'later')")
+    with pytest.raises(StorageRejected, match="upgrade"):
+        open_database("newer")
+
+
+def test_a_role_that_may_only_read(store: AgentStorage) -> None:
+    """It answers; what it may not write stays in the journal, because people can grant the right."""
+    store.write(batch([span()]))
+    dsn = new_database(os.environ[SERVER], "failures")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("DROP OWNED BY reader" if _has_role(connection) else "CREATE ROLE reader LOGIN")
+        connection.execute("GRANT USAGE ON SCHEMA baton TO reader")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA baton TO reader")
+    reader = open_postgres(PostgresSettings(dsn=SecretStr(psycopg.conninfo.make_conninfo(dsn, user="reader"))))
+    assert len(reader.find_traces(TraceQuery(ALL_TIME))) == 1
+    with pytest.raises(StorageUnavailable, match="lacks a right"):
+        reader.write(batch([span()]))
+    reader.close()
+
+
+def _has_role(connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
+    return connection.execute("SELECT FROM pg_roles WHERE rolname = 'reader'").fetchone() is not None
+
+
+def test_a_role_that_may_not_create(postgres_server: LocalServer) -> None:
+    dsn = new_database(os.environ[SERVER], "forbidden")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        found = connection.execute("SELECT FROM pg_roles WHERE rolname = 'nobody'").fetchone()
+        if found is None:
+            connection.execute(sql.SQL("CREATE ROLE nobody LOGIN"))
+    with pytest.raises(StorageUnavailable, match="lacks a right"):
+        open_postgres(PostgresSettings(dsn=SecretStr(psycopg.conninfo.make_conninfo(dsn, user="nobody"))))
+
+
+def test_a_password_is_not_shown() -> None:
+    settings = PostgresSettings(dsn=SecretStr("postgresql://me:hidden@nowhere/db"))
+    assert "hidden" not in repr(settings)
+
+
+@pytest.mark.parametrize("pattern", [r"\pL", r"(?i:x)", r"\Qx\E"])
+def test_what_postgres_cannot_search_for_is_said(store: AgentStorage, pattern: str) -> None:
+    store.write(batch([span()]))
+    with pytest.raises(StorageRejected, match="PostgreSQL cannot"):
+        store.find_traces(TraceQuery(ALL_TIME, filter=Field(SpanField.NAME, Op.REGEX, pattern)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [(r"\bwo", True), ("(?i)WORD", True), ("two.words", False), ("(?s)two.words", True), (r"(?P<n>two)", True)],
+)
+def test_patterns_mean_what_they_mean_in_re2(store: AgentStorage, pattern: str, matches: bool) -> None:
+    store.write(batch([span(name="two\nwords")]))
+    found = store.find_traces(TraceQuery(ALL_TIME, filter=Field(SpanField.NAME, Op.REGEX, pattern)))
+    assert bool(found) is matches
+
+
+def test_keys_of_very_many_shapes_are_found_too(store: AgentStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same conditions when ids and places are not listed but looked up for each row."""
+    monkeypatch.setattr(conditions, "MAX_LISTED", 0)
+    store.write(batch([SPAN, OTHER]))
+
+    def matches(part: object) -> bool:
+        found = store.find_traces(TraceQuery(ALL_TIME, filter=part))  # type: ignore[arg-type]
+        return SPAN["trace_id"] in {match.trace_id for match in found}
+
+    assert [part for part in MATCHING if not matches(part)] == []
+    assert [part for part in FAILING if matches(part)] == []
