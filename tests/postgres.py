@@ -27,7 +27,7 @@ _OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB"
 @contextmanager
 def running_server() -> Iterator[LocalServer]:
     """Start a server in a folder that its user may write to, and remove both afterwards."""
-    _install()
+    install()
     with tempfile.TemporaryDirectory(prefix="baton-pg-", ignore_cleanup_errors=True) as folder:
         server = LocalServer(Path(folder), _OPTIONS)
         server.start()
@@ -62,7 +62,7 @@ def hash_of(text: str) -> int:
     return int.from_bytes(text.encode()[-24:], "big") % 2**61
 
 
-def _install() -> None:
+def install() -> None:
     """Install PostgreSQL's programs where there are none: this suite runs everywhere or fails."""
     try:
         find_binaries()

@@ -48,6 +48,7 @@ class Database:
                 max_size=settings.connections,
                 timeout=settings.connect_seconds,
                 max_idle=300,
+                reconnect_timeout=3.0,  # then the next call tries again, instead of waiting ever longer
                 kwargs={"autocommit": True, "prepare_threshold": None},
                 configure=self._configure,
                 open=False,

@@ -1,8 +1,9 @@
 """A PostgreSQL server of Baton's own: set up, started and stopped in a folder, reached through a Unix socket there.
 
-The server refuses to run as root; started by root it runs as the user who owns the folder's parent or as `postgres`.
+The server refuses to run as root; started by root it runs as the user `postgres`.
 """
 
+import hashlib
 import os
 import pwd
 import shutil
@@ -16,6 +17,7 @@ from storage.errors import StorageUnavailable
 MIN_MAJOR = 15
 _SYSTEM_USER = "postgres"
 _SECONDS = "60"
+_MAX_SOCKET_FOLDER = 80
 
 # Sizes for a machine that the collector shares; checkpoints far apart, because each makes pages be logged whole again.
 OPTIONS: dict[str, str] = {
@@ -38,7 +40,7 @@ class LocalServer:
         self.folder = folder
         self._options = OPTIONS | (options or {})
         self._bin = find_binaries()
-        self._sockets = folder
+        self._sockets = _socket_folder(folder.resolve())
 
     @property
     def dsn(self) -> str:
@@ -51,17 +53,16 @@ class LocalServer:
         Raises: StorageUnavailable with the server's own words.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._sockets.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
             user = pwd.getpwnam(_SYSTEM_USER)
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
-        if len(str(self.folder.resolve())) > 80:  # a socket's path may have 107 bytes
-            self._sockets = Path(tempfile.mkdtemp(prefix="baton-pg-"))
+            for folder in (self.folder, self._sockets):
+                os.chown(folder, user.pw_uid, user.pw_gid)
         data = self.folder.resolve() / "data"
         if not (data / "PG_VERSION").exists():
             shutil.rmtree(data, ignore_errors=True)
             self._run("initdb", "-D", str(data), "-U", _SYSTEM_USER, "-E", "UTF8", "--locale=C", "-A", "trust")
         if not self.is_running:
-            self._sockets = self._sockets.resolve()
             options = {"unix_socket_directories": str(self._sockets), **self._options}
             words = " ".join(f"-c {name}='{value}'" for name, value in options.items())
             log = str(self.folder.resolve() / "server.log")
@@ -95,6 +96,14 @@ class LocalServer:
             out.seek(0)
             err.seek(0)
             return subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
+
+
+def _socket_folder(folder: Path) -> Path:
+    """Return where the server's socket is: in the folder, unless that makes its path longer than 107 bytes."""
+    if len(str(folder)) <= _MAX_SOCKET_FOLDER:
+        return folder
+    digest = hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
+    return Path(tempfile.gettempdir()) / f"baton-pg-{digest}"
 
 
 def find_binaries() -> Path:
