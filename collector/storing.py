@@ -51,6 +51,8 @@ class Storing:
             undo.callback(self._forwards.close)
             metrics.registry.register(ForwardCollector(self._forwards.status))
             self.journal, self.ledger, self._store = self._open_journal(config, metrics, undo)
+            if self._transfers is not None:
+                self._transfers.give_way_to(lambda: self._store.backlog_rows > 0)
             self.pipeline = IngestPipeline(settings.ingest(config), self.journal, self.ledger, self._store)
             self.pipeline.start()
             undo.callback(self.pipeline.close, FLUSH_SECONDS)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +38,10 @@ class TransferSettings:
     idle_poll_seconds: float = 0.2
     save_seconds: float = 5.0
     retry_seconds: float = 2.0
+    # While storage is behind, this many times the length of a round is left to ingest before the next one begins:
+    # transfers then come later, acknowledgements do not.
+    busy_rest: float = 4.0
+    max_rest_seconds: float = 10.0
 
 
 class TransferStage:
@@ -55,6 +59,7 @@ class TransferStage:
         self._resume_from: int | None = self._last_batch
         self._working_from: int | None = None
         self._saved_at = 0.0
+        self._ingest_is_busy: Callable[[], bool] = lambda: False
         self._round_lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="baton-transfers")
@@ -62,6 +67,10 @@ class TransferStage:
     def start(self) -> None:
         """Start the thread; what an earlier process stored but did not look at is looked at first."""
         self._thread.start()
+
+    def give_way_to(self, ingest_is_busy: Callable[[], bool]) -> None:
+        """Tell the stage how to see that storage is behind."""
+        self._ingest_is_busy = ingest_is_busy
 
     def close(self) -> None:
         """Stop after the running round; what is pending is found again at the next start."""
@@ -115,6 +124,7 @@ class TransferStage:
 
     def _loop(self) -> None:
         while not self._stop.is_set():
+            started = time.monotonic()
             try:
                 with self._round_lock:
                     worked = self._round()
@@ -126,6 +136,9 @@ class TransferStage:
                 continue
             if not worked:
                 self._stop.wait(self._settings.idle_poll_seconds)
+            elif self._ingest_is_busy():
+                rest = (time.monotonic() - started) * self._settings.busy_rest
+                self._stop.wait(min(rest, self._settings.max_rest_seconds))
 
     def _round(self) -> bool:
         """Recompute what is quiet; return whether there was anything."""
