@@ -40,7 +40,7 @@ class TransferSettings:
     retry_seconds: float = 2.0
     # While storage is behind, this many times the length of a round is left to ingest before the next one begins:
     # transfers then come later, acknowledgements do not.
-    busy_rest: float = 4.0
+    busy_rest: float = 9.0
     max_rest_seconds: float = 10.0
 
 

@@ -22,7 +22,7 @@ from collector.processors.agent_transfers.detect import Options, detect_prepared
 from collector.processors.agent_transfers.group import prepare
 from collector.processors.agent_transfers.model import LogRecord, Span, Transfer
 
-_NICENESS = 10
+_NICENESS = 19
 
 
 @dataclass(frozen=True, slots=True)
