@@ -60,6 +60,7 @@ class TransferStage:
         self._working_from: int | None = None
         self._saved_at = 0.0
         self._ingest_is_busy: Callable[[], bool] = lambda: False
+        self._looking = False
         self._round_lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="baton-transfers")
@@ -86,8 +87,8 @@ class TransferStage:
 
     @property
     def pending(self) -> int:
-        """Traces and minutes that wait to be looked at; never 0 while storage has more."""
-        return len(self._traces) + len(self._minutes) + (self._resume_from is not None)
+        """Traces and minutes that wait to be looked at; never 0 while some are looked at or storage has more."""
+        return len(self._traces) + len(self._minutes) + (self._resume_from is not None) + self._looking
 
     def extract(self, spans: pa.Table, logs: pa.Table, batch_time_unix_nano: int) -> tuple[pa.Table, pa.Table]:
         """Return the AGENT_SPANS and AGENT_LOGS rows of a batch."""
@@ -127,7 +128,9 @@ class TransferStage:
             started = time.monotonic()
             try:
                 with self._round_lock:
+                    self._looking = True
                     worked = self._round()
+                    self._looking = False
             except (StorageUnavailable, StorageRejected, BrokenProcessPool, OSError) as error:
                 _log.warning("transfers_round_failed", error=type(error).__name__, detail=str(error)[:300])
                 marks = [mark for mark in (self._working_from, self._resume_from) if mark is not None]
