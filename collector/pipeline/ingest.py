@@ -81,11 +81,6 @@ class IngestPipeline:
         """Tell whether every stage still runs."""
         return self._decode_thread.is_alive() and self._journal_thread.is_alive() and self._store.is_alive
 
-    @property
-    def bytes_in_flight(self) -> int:
-        """Bytes of requests without an answer."""
-        return self._room.bytes
-
     def close(self, timeout_seconds: float = 20.0) -> None:
         """Refuse new requests, answer those that wait, store what is durable; the rest stays in the journal."""
         self._room.close()

@@ -90,11 +90,6 @@ class WaitingRoom:
         with self._changed:
             self._bytes -= sum(len(ticket.request.body) for ticket in tickets)
 
-    @property
-    def bytes(self) -> int:
-        """Bytes of requests that have no answer yet."""
-        return self._bytes
-
     def close(self) -> None:
         """Refuse what comes from now on; what waits can still be taken."""
         with self._changed:
