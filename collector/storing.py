@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 
 import structlog
-from pydantic import SecretStr
 
 from collector import settings
 from collector.config.model import Config
 from collector.config.processors import AgentTransfers
+from collector.engines import open_engine
 from collector.forwarding.metrics import ForwardCollector
 from collector.forwards import Forwards
 from collector.journal.checkpoint import Checkpoint
@@ -26,10 +26,7 @@ from collector.retention import RetentionRunner
 from collector.state import ServiceState
 from storage.agents import AgentStorage
 from storage.api import Signal
-from storage.clickhouse.embedded import open_embedded
 from storage.errors import StorageUnavailable
-from storage.postgres.local import LocalServer
-from storage.postgres.storage import open_postgres
 
 _log = structlog.get_logger(__name__)
 FLUSH_SECONDS = 20.0
@@ -101,7 +98,7 @@ class Storing:
 
     def _open_storage(self, config: Config, undo: contextlib.ExitStack) -> AgentStorage:
         written = settings.store(config)
-        storage = _open_engine(config, undo)
+        storage = open_engine(config, undo)
         undo.callback(storage.close)
         _log.info("storage_opened", engine=storage.engine, place=settings.store_place(config))
         self._retention = RetentionRunner(storage, settings.retention(written))
@@ -147,17 +144,3 @@ class Storing:
         parts = (("ingest", self.pipeline), ("retention", self._retention), ("agent transfers", self._transfers))
         yield from (name for name, part in parts if part is not None and not part.is_alive)
         yield from self._forwards.dead_threads()
-
-
-def _open_engine(config: Config, undo: contextlib.ExitStack) -> AgentStorage:
-    """Open the engine that the configuration names; the only place that knows which there are."""
-    written, directory = settings.store(config), settings.store_directory(config)
-    if written.engine == "embedded":
-        return open_embedded(directory, settings.embedded(written))
-    dsn = written.dsn
-    if dsn is None:
-        server = LocalServer(directory)
-        server.start()
-        undo.callback(server.stop)
-        dsn = SecretStr(server.dsn)
-    return open_postgres(settings.postgres(written, dsn))

@@ -24,7 +24,7 @@ def migrate(engine: Engine) -> list[str]:
     engine.command(_CREATE.format(**fill))
     rows = engine.query("SELECT version, name FROM schema_migrations ORDER BY version")
     done = set(rows["version"].to_pylist())
-    known = _scripts()
+    known = scripts()
     newest = max(done, default=0)
     if newest > max(known):
         message = f"the store has schema version {newest}, this version of Baton knows up to {max(known)}: upgrade it"
@@ -50,7 +50,8 @@ def statements(sql: str, fill: dict[str, str]) -> list[str]:
     return [statement.strip() for statement in text.split(";") if statement.strip()]
 
 
-def _scripts() -> dict[int, tuple[str, str]]:
+def scripts() -> dict[int, tuple[str, str]]:
+    """Return the migrations by version: name and SQL."""
     found = {}
     for entry in files("storage.clickhouse").joinpath("sql/migrations").iterdir():
         if entry.name.endswith(".sql"):

@@ -1,0 +1,48 @@
+"""Which engines there are: from a configuration to an open store, or to its schema. Only this module names them."""
+
+import contextlib
+
+from pydantic import SecretStr
+
+from collector import settings
+from collector.config.model import Config
+from storage.agents import AgentStorage
+from storage.clickhouse.embedded import open_embedded
+from storage.clickhouse.schema import open_embedded_schema
+from storage.postgres.local import LocalServer
+from storage.postgres.schema import open_postgres_schema
+from storage.postgres.storage import open_postgres
+from storage.schema_version import Schema
+
+
+def open_engine(config: Config, undo: contextlib.ExitStack, *, as_guest: bool = False) -> AgentStorage:
+    """Open the store that the configuration names, migrating it if need be; the caller closes it.
+
+    A server of Baton's own is started first and stopped by `undo`; a guest leaves one running that ran before.
+    Raises: StorageUnavailable, StorageRejected.
+    """
+    written = settings.store(config)
+    if written.engine == "embedded":
+        return open_embedded(settings.store_directory(config), settings.embedded(written))
+    return open_postgres(settings.postgres(written, _dsn(config, undo, as_guest)))
+
+
+def open_schema(config: Config, undo: contextlib.ExitStack) -> Schema:
+    """Open the store's schema only, as a guest. Raises as `open_engine` does."""
+    written = settings.store(config)
+    if written.engine == "embedded":
+        return open_embedded_schema(settings.store_directory(config), settings.embedded(written))
+    return open_postgres_schema(settings.postgres(written, _dsn(config, undo, as_guest=True)))
+
+
+def _dsn(config: Config, undo: contextlib.ExitStack, as_guest: bool) -> SecretStr:
+    """Return the connection string of PostgreSQL, once a server of Baton's own runs if there is none given."""
+    given = settings.store(config).dsn
+    if given is not None:
+        return given
+    server = LocalServer(settings.store_directory(config))
+    ran_before = as_guest and server.is_running
+    server.start()
+    if not ran_before:
+        undo.callback(server.stop)
+    return SecretStr(server.dsn)
