@@ -7,6 +7,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from storage.api import Storage, TimeRange
+from storage.bulk import BulkReader
 
 # What joins traces into groups, one row per trace.
 TRACE_JOINS = pa.schema(
@@ -215,5 +216,5 @@ class AgentStore(Protocol):
         ...
 
 
-class AgentStorage(Storage, AgentStore, Protocol):
+class AgentStorage(Storage, AgentStore, BulkReader, Protocol):
     """All that an engine does."""

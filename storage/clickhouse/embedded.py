@@ -129,6 +129,19 @@ class EmbeddedEngine:
         with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
             return reader.read_all()
 
+    def stream(
+        self, sql: str, parameters: Parameters | None = None, settings: Settings | None = None
+    ) -> Iterator[pa.Table]:
+        """See `Engine.stream`. It has a connection of its own until it ends."""
+        with self._connection() as connection:
+            try:
+                # Each block is a whole Arrow stream.
+                for block in connection.send_query(sql + _settings_clause(settings), "ArrowStream", params=parameters):
+                    with pa.ipc.open_stream(pa.py_buffer(block.bytes())) as reader:
+                        yield reader.read_all()
+            except RuntimeError as error:
+                raise_port_error(error)
+
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         """See `Engine.command`."""
         with self._connection() as connection:

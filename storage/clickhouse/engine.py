@@ -1,6 +1,6 @@
 """The small port inside this folder: all in which an embedded engine and a ClickHouse server differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,12 @@ class Engine(Protocol):
 
         `parameters` fill `{name:Type}`. Texts are bound as hex and decoded in SQL with `unhex` (see `bindings`).
         """
+        ...
+
+    def stream(
+        self, sql: str, parameters: Parameters | None = None, settings: Settings | None = None
+    ) -> Iterator[pa.Table]:
+        """Run a SELECT as `query` does, a block of rows at a time. Closing the iterator early ends the query."""
         ...
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:

@@ -1,6 +1,7 @@
 """The whole store over one engine: wires the readers and the writer together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 import pyarrow as pa
 
@@ -21,9 +22,11 @@ from storage.api import (
     TraceMatch,
     TraceQuery,
 )
+from storage.bulk import ItemTable
 from storage.clickhouse.agent_figures import AgentFigures
 from storage.clickhouse.agent_rows import AgentRows
 from storage.clickhouse.agents import AgentItems
+from storage.clickhouse.bulk import BulkTables
 from storage.clickhouse.catalogue import Catalogue
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
@@ -65,7 +68,7 @@ class ClickHouseStorage:
         self._figures = Figures(engine, self._span_times)
         self._retention = Retention(engine)
         self._agent_items, self._agent_rows = AgentItems(engine, *contexts), AgentRows(engine)
-        self._agent_figures = AgentFigures(engine)
+        self._agent_figures, self._bulk = AgentFigures(engine), BulkTables(engine, *contexts)
 
     @property
     def engine(self) -> str:
@@ -179,6 +182,26 @@ class ClickHouseStorage:
     def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
         """See `AgentStore.traces_of_conversation`."""
         return self._agent_items.of_conversation(conversation_id, limit)
+
+    def count_days(self, table: ItemTable) -> dict[date, int]:
+        """See `BulkReader.count_days`."""
+        return self._bulk.count_days(table)
+
+    def count_steps(self, table: ItemTable, day: date) -> list[tuple[int, int]]:
+        """See `BulkReader.count_steps`."""
+        return self._bulk.count_steps(table, day)
+
+    def read_slice(self, table: ItemTable, day: date, time: TimeRange) -> Iterator[pa.Table]:
+        """See `BulkReader.read_slice`."""
+        return self._bulk.read_slice(table, day, time)
+
+    def agent_group_keys(self, after: str, limit: int) -> list[str]:
+        """See `BulkReader.agent_group_keys`."""
+        return self._bulk.agent_group_keys(after, limit)
+
+    def agent_group_rows(self, group_keys: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+        """See `BulkReader.agent_group_rows`."""
+        return self._bulk.agent_group_rows(group_keys)
 
     def ping(self) -> None:
         """See `Storage.ping`."""

@@ -73,6 +73,16 @@ class Database:
         """Run a read of many rows through a server-side cursor, so that the driver never holds the answer twice."""
         return self._read(self._stream, statement, parameters)
 
+    def pages(self, statement: str, parameters: Parameters = None) -> Iterator[list[Row]]:
+        """Run a read of any number of rows, a page at a time, without the ceiling on a query's run time."""
+        with port_errors(), self._pool.connection() as connection, connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 0")
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # who reads may wait for a writer
+            with connection.cursor("baton_pages", binary=True) as cursor:
+                cursor.execute(statement.encode(), parameters)
+                while page := cursor.fetchmany(_FETCH):
+                    yield page
+
     def _read(
         self, run: Callable[[Connection, bytes, Parameters], list[Row]], sql: str, values: Parameters
     ) -> list[Row]:

@@ -1,7 +1,8 @@
 """The whole store over one database: wires the readers and the writer together."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 import pyarrow as pa
 
@@ -22,9 +23,11 @@ from storage.api import (
     TraceMatch,
     TraceQuery,
 )
+from storage.bulk import ItemTable
 from storage.postgres.agent_figures import AgentFigures
 from storage.postgres.agent_rows import AgentRows
 from storage.postgres.agents import AgentItems
+from storage.postgres.bulk import BulkTables
 from storage.postgres.catalogue import Catalogue, shape_entry
 from storage.postgres.contexts import ById
 from storage.postgres.database import Database
@@ -79,7 +82,7 @@ class PostgresStorage:
         self._figures = Figures(database, self._span_times)
         self._retention = Retention(database, self._partitions)
         self._agent_items, self._agent_rows = AgentItems(database, decoder), AgentRows(database, self._partitions)
-        self._agent_figures = AgentFigures(database)
+        self._agent_figures, self._bulk = AgentFigures(database), BulkTables(database, decoder)
 
     @property
     def engine(self) -> str:
@@ -193,6 +196,26 @@ class PostgresStorage:
     def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
         """See `AgentStore.traces_of_conversation`."""
         return self._agent_figures.traces_of(conversation_id, limit)
+
+    def count_days(self, table: ItemTable) -> dict[date, int]:
+        """See `BulkReader.count_days`."""
+        return self._bulk.count_days(table)
+
+    def count_steps(self, table: ItemTable, day: date) -> list[tuple[int, int]]:
+        """See `BulkReader.count_steps`."""
+        return self._bulk.count_steps(table, day)
+
+    def read_slice(self, table: ItemTable, day: date, time: TimeRange) -> Iterator[pa.Table]:
+        """See `BulkReader.read_slice`."""
+        return self._bulk.read_slice(table, day, time)
+
+    def agent_group_keys(self, after: str, limit: int) -> list[str]:
+        """See `BulkReader.agent_group_keys`."""
+        return self._bulk.agent_group_keys(after, limit)
+
+    def agent_group_rows(self, group_keys: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+        """See `BulkReader.agent_group_rows`."""
+        return self._bulk.agent_group_rows(group_keys)
 
     def ping(self) -> None:
         """See `Storage.ping`."""
