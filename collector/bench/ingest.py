@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from collector.bench.api import Api
@@ -12,7 +11,7 @@ from collector.bench.freshness import FreshnessProbe
 from collector.bench.ledger import settled_bytes, totals, wait_until_stored
 from collector.bench.load import LoadResult, LoadSpec
 from collector.bench.load_process import LoadProcess
-from collector.bench.server import ServerProcess
+from collector.bench.server import ServerProcess, scratch_folder
 from collector.bench.usage import Usage
 
 SERIES_WINDOW_SECONDS = 10.0
@@ -47,7 +46,7 @@ class IngestResult:
 
 def run_ingest(load: LoadSpec, settings: Mapping[str, Any], scratch: Path, probe_seconds: float = 3.0) -> IngestResult:
     """Start a server on a new folder under `scratch`, drive it, wait until all is queryable, and stop it."""
-    with TemporaryDirectory(prefix="bench-", dir=scratch) as folder, ServerProcess(Path(folder), settings) as server:
+    with scratch_folder(scratch) as folder, ServerProcess(folder, settings) as server:
         endpoint = server.endpoints.otlp_http if load.as_json else server.endpoints.otlp_grpc
         return _drive(server, replace(load, endpoint=endpoint), probe_seconds)
 

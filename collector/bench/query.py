@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from collector.bench.api import Api
@@ -15,7 +14,7 @@ from collector.bench.load import LoadResult, LoadSpec
 from collector.bench.load_process import LoadProcess
 from collector.bench.messages import SERVICES
 from collector.bench.questions import Corpus, Question, questions
-from collector.bench.server import ServerProcess
+from collector.bench.server import ServerProcess, scratch_folder
 
 _FILL_CLIENTS = 4
 _FILL_HOURS = 1.0
@@ -57,7 +56,7 @@ class QueryResult:
 
 def run_query(plan: QueryPlan, settings: Mapping[str, Any], scratch: Path) -> QueryResult:
     """Fill a server on a new folder under `scratch`, wait for its merges, ask, and stop it."""
-    with TemporaryDirectory(prefix="bench-", dir=scratch) as folder, ServerProcess(Path(folder), settings) as server:
+    with scratch_folder(scratch) as folder, ServerProcess(folder, settings) as server:
         api = Api(server.endpoints.query)
         filled = _fill(server, plan.spans)
         size = settled_bytes(api)

@@ -6,14 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
 from collector.bench.api import Api
+from collector.bench.engines import engine_processes
 from collector.bench.usage import Usage, usage
 
 _BATON = "from collector.cli import main; main()"
@@ -36,6 +39,14 @@ def free_endpoints() -> Endpoints:
     for server in sockets:
         server.close()
     return Endpoints(*addresses)
+
+
+@contextmanager
+def scratch_folder(within: Path) -> Iterator[Path]:
+    """Make a folder and remove it afterwards."""
+    with TemporaryDirectory(prefix="bench-", dir=within) as folder:
+        Path(folder).chmod(0o711)  # an engine's server may run as another user
+        yield Path(folder)
 
 
 class ServerProcess:
@@ -96,8 +107,10 @@ class ServerProcess:
         return self._process is not None and self._process.poll() is None
 
     def usage(self) -> Usage:
-        """Return what the process has used so far."""
-        return usage(self.pid)
+        """Return what the process has used so far; the CPU time is that of its engine's server, too."""
+        own = usage(self.pid)
+        others = sum(usage(pid).cpu_seconds for pid in engine_processes(self.data_dir))
+        return replace(own, cpu_seconds=own.cpu_seconds + others)
 
     def kill(self) -> None:
         """End it with SIGKILL."""

@@ -1,4 +1,4 @@
-"""The yardstick: the same rows inserted straight into the same engine from ready Arrow tables, fsync on.
+"""The yardstick: the same rows put straight into the same engine, made ready in the form it takes, fsync on.
 
 Run as `python -m collector.bench.yardstick SPEC`, a process for each insert size, since an engine lives in one process
 and must not see the caches of the run before. Prints one line of JSON (`InsertRate`).
@@ -9,25 +9,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 
+from collector.bench.engines import BareEngine, open_bare
 from collector.bench.load import LoadSpec, build_templates
+from collector.bench.server import scratch_folder
 from collector.bench.templates import Template
+from collector.bench.usage import usage
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.otlp.flatten import Received, flatten
-from storage.api import Batch, Signal, Storage
+from storage.api import Batch, Signal
 from storage.schemas import LOGS, SPANS
 
 INSERT_SIZES = (32_768, 65_536, 131_072, 262_144)
 _PER_REQUEST = 512
 _TEMPLATES = 64
-_ENGINE_BYTES = 4 << 30  # the largest insert size needs more than a server is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,24 @@ class InsertRate:
 
 
 def measure(spec: YardstickSpec) -> InsertRate:
-    """Insert `spec.rows` rows that were made ready before the clock started, in this process."""
-    batches = list(_batches(spec))
-    storage = _open(spec)
+    """Insert `spec.rows` rows that were made ready before the clock started."""
+    engine = open_bare(spec.engine, Path(spec.folder))
     try:
-        storage.write(next(_batches(spec, "warm-up")))
-        started, cpu = time.perf_counter(), time.process_time()
-        for batch in batches:
-            storage.write(batch)
-        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
+        inserts = [engine.ready(batch) for batch in _batches(spec)]
+        for batch in _batches(replace(spec, rows=0), "warm-up"):
+            engine.ready(batch)()
+        started, cpu = time.perf_counter(), _cpu_seconds(engine)
+        for insert in inserts:
+            insert()
+        seconds, cpu_seconds = time.perf_counter() - started, _cpu_seconds(engine) - cpu
     finally:
-        storage.close()
-    rows = sum(batch.rows for batch in batches)
+        engine.close()
+    rows = len(inserts) * spec.rows_per_insert
     return InsertRate(spec.rows_per_insert, rows / seconds, rows / cpu_seconds)
+
+
+def _cpu_seconds(engine: BareEngine) -> float:
+    return time.process_time() + sum(usage(pid).cpu_seconds for pid in engine.processes)
 
 
 def measure_all(specs: Sequence[YardstickSpec]) -> list[InsertRate]:
@@ -100,20 +106,11 @@ def _batch(batch_id: str, signal: Signal, table: pa.Table) -> Batch:
     return Batch(batch_id, table, LOGS.empty_table())
 
 
-def _open(spec: YardstickSpec) -> Storage:
-    # Imported late: the engine takes 250 MB, and only this process needs it.
-    from storage.clickhouse.embedded import open_embedded  # noqa: PLC0415
-    from storage.clickhouse.settings import EmbeddedSettings  # noqa: PLC0415
-
-    generous = EmbeddedSettings(memory_bytes=_ENGINE_BYTES, query_memory_bytes=_ENGINE_BYTES)
-    return open_embedded(Path(spec.folder), generous)
-
-
 def main() -> None:
     """Measure what the first argument describes."""
     spec = YardstickSpec(**json.loads(sys.argv[1]))
-    with TemporaryDirectory(dir=spec.folder) as folder:
-        result = measure(YardstickSpec(**(asdict(spec) | {"folder": folder})))
+    with scratch_folder(Path(spec.folder)) as folder:
+        result = measure(replace(spec, folder=str(folder)))
     sys.stdout.write(json.dumps(asdict(result)))
 
 

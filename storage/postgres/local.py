@@ -58,6 +58,7 @@ class LocalServer:
             user = pwd.getpwnam(_SYSTEM_USER)
             for folder in (self.folder, self._sockets):
                 os.chown(folder, user.pw_uid, user.pw_gid)
+            self._check_way()
         data = self.folder.resolve() / "data"
         if not (data / "PG_VERSION").exists():
             shutil.rmtree(data, ignore_errors=True)
@@ -67,6 +68,17 @@ class LocalServer:
             words = " ".join(f"-c {name}='{value}'" for name, value in options.items())
             log = str(self.folder.resolve() / "server.log")
             self._run("pg_ctl", "-D", str(data), "-w", "-t", _SECONDS, "-l", log, "-o", words, "start")
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, when it runs."""
+        return self.pid_in(self.folder) if self.is_running else None
+
+    @staticmethod
+    def pid_in(folder: Path) -> int | None:
+        """Return the process that a folder's server was last started as, unless it was stopped or never there."""
+        file = folder / "data" / "postmaster.pid"
+        return int(file.read_text().split()[0]) if file.exists() else None
 
     @property
     def is_running(self) -> bool:
@@ -79,6 +91,12 @@ class LocalServer:
             data = str(self.folder.resolve() / "data")
             self._run("pg_ctl", "-D", data, "-w", "-t", _SECONDS, "-m", mode, "stop")
 
+    def _check_way(self) -> None:
+        for folder in reversed(self.folder.resolve().parents):
+            if self._as_its_user("test", "-x", str(folder)).returncode:
+                message = f"the server runs as the user {_SYSTEM_USER}, who may not enter {folder}: chmod o+x {folder}"
+                raise StorageUnavailable(f"{message}, or choose another directory")
+
     def _run(self, program: str, *arguments: str) -> None:
         done = self._call(program, *arguments)
         if done.returncode != 0:
@@ -87,7 +105,10 @@ class LocalServer:
             raise StorageUnavailable(f"{program} failed: {said.strip()}")
 
     def _call(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command: Sequence[str] = (str(self._bin / program), *arguments)
+        return self._as_its_user(str(self._bin / program), *arguments)
+
+    def _as_its_user(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command: Sequence[str] = arguments
         if os.geteuid() == 0:
             command = ("runuser", "-u", _SYSTEM_USER, "--", *command)
         # The server inherits what it may write to, so a pipe would never be closed: answers go through files.

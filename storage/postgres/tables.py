@@ -39,6 +39,17 @@ class Prepared:
     shaped: Shaped
     days: NDArray[np.int64]  # since 1970-01-01
 
+    def slice(self, start: int, count: int) -> "Prepared":
+        """Return a run of rows."""
+        end = start + count
+        return Prepared(
+            self.rows.slice(start, count),
+            self.resource.slice(start, count),
+            self.scope.slice(start, count),
+            Shaped(self.shaped.shapes, self.shaped.codes[start:end]),
+            self.days[start:end],
+        )
+
 
 def prepare(table: pa.Table) -> Prepared:
     """Return a table with contexts and attributes ready for its COPY."""

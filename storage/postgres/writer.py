@@ -1,11 +1,12 @@
 """The write side: what items refer to first, then the batch in one transaction: all of it or nothing, once."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
+from psycopg.copy import QueuedLibpqWriter
 
 from storage.api import Batch, Signal
 from storage.errors import StorageUnavailable
@@ -15,6 +16,12 @@ from storage.postgres.encoding import HEADER, TRAILER, Column, copy_stream
 from storage.postgres.partitions import Partitions
 from storage.postgres.tables import Prepared, chunk, item_columns, one_chunk, plain_columns, prepare
 from storage.windows import BUCKET_NS, Windows
+
+# Rows encoded at once, a few megabytes: small enough that the server hardly waits for the first of them.
+_ROWS_A_RUN = 8_192
+_BUCKET_BITS = 32
+
+Encode = Callable[[int, int], Mapping[str, Column]]
 
 
 class PostgresWriter:
@@ -60,11 +67,6 @@ class PostgresWriter:
 
     def _store(self, batch_id: str, tables: Mapping[str, pa.Table], prepared: Mapping[str, Prepared]) -> bool:
         """Store the rows of a batch unless it is stored already; tell whether they were."""
-        encoded = {
-            name: item_columns(prepared[name]) if name in prepared else plain_columns(rows)
-            for name, rows in tables.items()
-            if rows.num_rows
-        }
         counts = [entry for name, rows in tables.items() for entry in _histogram(name, rows)]
         with self._database.transaction() as connection:
             found = connection.execute(
@@ -72,8 +74,8 @@ class PostgresWriter:
             ).fetchone()
             if found is None:
                 return False
-            for name, columns in encoded.items():
-                copy_rows(connection, name, columns, tables[name].num_rows)
+            for name, rows in tables.items():
+                copy_rows(connection, name, _encoded(prepared.get(name) or rows), rows.num_rows)
             if counts:
                 with connection.cursor() as cursor:
                     cursor.executemany(
@@ -84,14 +86,40 @@ class PostgresWriter:
         return True
 
 
-def copy_rows(connection: Connection, table: str, columns: Mapping[str, Column], rows: int) -> None:
-    """Copy encoded rows into a table, within the connection's transaction."""
-    statement = f"COPY {table} ({quoted(list(columns))}) FROM STDIN (FORMAT binary)"
-    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-        copy.write(HEADER)
-        for part in copy_stream(list(columns.values()), rows):
-            copy.write(part)
-        copy.write(TRAILER)
+def copy_rows(connection: Connection, table: str, encode: Encode, rows: int) -> None:
+    """Copy rows into a table, within the connection's transaction; while some are on their way, more are encoded.
+
+    `encode(start, count)` gives the columns of a run of rows, the same columns each time.
+    """
+    if not rows:
+        return
+    first = encode(0, min(rows, _ROWS_A_RUN))
+    with connection.cursor() as cursor:
+        statement = copy_statement(table, list(first))
+        with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
+            copy.write(HEADER)
+            for start in range(0, rows, _ROWS_A_RUN):
+                count = min(rows - start, _ROWS_A_RUN)
+                columns = encode(start, count) if start else first
+                for part in copy_stream(list(columns.values()), count):
+                    copy.write(part)
+            copy.write(TRAILER)
+
+
+def encode_plain(rows: pa.Table) -> Encode:
+    """Return what encodes a table whose columns are stored under their own names."""
+    return lambda start, count: plain_columns(rows.slice(start, count))
+
+
+def _encoded(rows: Prepared | pa.Table) -> Encode:
+    if isinstance(rows, Prepared):
+        return lambda start, count: item_columns(rows.slice(start, count))
+    return encode_plain(rows)
+
+
+def copy_statement(table: str, columns: Sequence[str]) -> bytes:
+    """Return the statement that takes rows in the binary format."""
+    return f"COPY {table} ({quoted(columns)}) FROM STDIN (FORMAT binary)".encode()
 
 
 def _days(rows: pa.Table) -> list[int]:
@@ -108,5 +136,9 @@ def _histogram(table: str, rows: pa.Table) -> list[tuple[int, str, int, int]]:
     buckets = np.zeros(len(days), np.int64)
     if name:
         buckets = (chunk(rows, name).to_numpy() // np.uint64(BUCKET_NS)).astype(np.int64)
-    pairs, counts = np.unique(np.stack([days, buckets], axis=1), axis=0, return_counts=True)
-    return [(day, table, bucket, count) for (day, bucket), count in zip(pairs.tolist(), counts.tolist(), strict=True)]
+    # One number a pair (buckets of 64-bit nanoseconds have 31 bits): sorting real pairs costs fifty times as much.
+    pairs, counts = np.unique(days << _BUCKET_BITS | buckets, return_counts=True)
+    return [
+        (pair >> _BUCKET_BITS, table, pair & (1 << _BUCKET_BITS) - 1, count)
+        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True)
+    ]

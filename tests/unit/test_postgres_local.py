@@ -6,7 +6,9 @@ import tempfile
 from pathlib import Path
 
 import psycopg
+import pytest
 
+from storage.errors import StorageUnavailable
 from storage.postgres.local import LocalServer
 from tests.postgres import install
 
@@ -32,3 +34,20 @@ def test_a_server_is_set_up_found_running_and_stopped() -> None:
     finally:
         LocalServer(folder).stop("immediate")
         shutil.rmtree(top)
+
+
+def test_a_folder_that_the_server_may_not_enter_is_named() -> None:
+    """Started by root, the server is another user; started by anybody else, the folder is that user's own."""
+    install()
+    closed = Path(tempfile.mkdtemp(prefix="baton-pg-"))
+    server = LocalServer(closed / "below" / "pg", {"fsync": "off", "shared_buffers": "32MB"})
+    try:
+        if os.geteuid() == 0:
+            with pytest.raises(StorageUnavailable, match=f"may not enter {closed}:"):
+                server.start()
+            closed.chmod(0o711)
+        server.start()
+        assert server.pid is not None
+    finally:
+        server.stop("immediate")
+        shutil.rmtree(closed)
