@@ -11,6 +11,7 @@ from collector.config.extensions import Admin, JaegerGrpc, Query
 from collector.config.model import Config
 from collector.config.references import endpoints
 from collector.config.values import Address
+from collector.loop_thread import LoopThread
 from collector.metrics import Metrics
 from collector.query.admin import admin_router
 from collector.query.app import build_app
@@ -38,11 +39,17 @@ class Answering:
     """
 
     def __init__(
-        self, config: Config, storing: Storing, metrics: Metrics, state: Callable[[], ServiceState], version: str
+        self,
+        config: Config,
+        storing: Storing,
+        grpc_thread: LoopThread,
+        metrics: Metrics,
+        state: Callable[[], ServiceState],
+        version: str,
     ) -> None:
         """Start the servers. Raises: ListenError, UiError, OSError."""
         self._config, self._storing, self._metrics, self._state = config, storing, metrics, state
-        self._version = version
+        self._grpc_thread, self._version = grpc_thread, version
         self._servers: list[tuple[str, QueryServer | JaegerGrpcServer]] = []
         with contextlib.ExitStack() as undo:
             self.query = self._start_query(undo)
@@ -97,11 +104,11 @@ class Answering:
         if not isinstance(written, JaegerGrpc):
             return None
         exports = self._exports(written) if written.accept_writes else None
-        authorize = settings.authorizer(written.auth)
-        storage = self._storing.storage
-        server = JaegerGrpcServer(settings.jaeger_grpc(written), storage, exports, authorize, transfers_of(storage))
-        server.start()
+        authorize, listen = settings.authorizer(written.auth), settings.jaeger_grpc(written)
+        storage, thread = self._storing.storage, self._grpc_thread
+        server = JaegerGrpcServer(listen, storage, thread, exports, authorize, transfers_of(storage))
         undo.callback(server.close)
+        server.start()
         self._servers.append(("Jaeger gRPC server", server))
         return Address(written.endpoint.host, server.port)
 

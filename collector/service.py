@@ -11,6 +11,7 @@ from collector.config.receivers import OtlpReceiver
 from collector.config.receivers import ZipkinReceiver as Zipkin
 from collector.config.references import endpoints
 from collector.config.values import Address
+from collector.loop_thread import LoopThread
 from collector.metrics import Metrics
 from collector.pipeline.api import Ingest
 from collector.receivers.listening import check_free
@@ -84,19 +85,20 @@ class Service:
         self._storing = storing = Storing(self._config, metrics)
         self._undo.callback(storing.close)
         metrics.watch(self.state, storing.ledger.snapshot)
-        self._answering = answering = Answering(self._config, storing, metrics, self.state, VERSION)
+        thread = self._undo.enter_context(LoopThread("baton-grpc"))
+        self._answering = answering = Answering(self._config, storing, thread, metrics, self.state, VERSION)
         self._undo.callback(answering.close)
         self._undo.callback(storing.pipeline.close)  # the ledger can be read until everything is stored
         self._undo.callback(self._close_receivers)
-        otlp_grpc, otlp_http = self._start_receivers(storing.pipeline)
+        otlp_grpc, otlp_http = self._start_receivers(storing.pipeline, thread)
         zipkin = self._start_zipkin(storing.pipeline)
         return Listening(otlp_grpc, otlp_http, answering.query, answering.jaeger_grpc, zipkin)
 
-    def _start_receivers(self, pipeline: Ingest) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
+    def _start_receivers(self, pipeline: Ingest, thread: LoopThread) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
         written = settings.receivers(self._config)
         protocols = [each.protocols for each in written if isinstance(each, OtlpReceiver)]
         grpc = [
-            (each, OtlpGrpcReceiver(settings.grpc(each), pipeline, settings.authenticator(each.auth)))
+            (each, OtlpGrpcReceiver(settings.grpc(each), pipeline, thread, settings.authenticator(each.auth)))
             for each in (transports.grpc for transports in protocols)
             if each is not None
         ]

@@ -8,9 +8,9 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from collector.loop_thread import LoopThread
 from collector.receivers.errors import ListenError
 from collector.receivers.listening import BACKLOG, check_tls, open_sockets
-from collector.receivers.loop_thread import LoopThread
 from collector.receivers.settings import HttpSettings
 
 MAX_HEADER_BYTES = 2**16

@@ -11,26 +11,28 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from collector.loop_thread import LoopThread
 from collector.pipeline.api import Ingest
 from collector.receivers.answers import Answers
 from collector.receivers.auth import Anyone, Authenticator
 from collector.receivers.errors import ListenError
 from collector.receivers.grpc_calls import SERVICES, ExportCalls
 from collector.receivers.listening import check_free, check_tls
-from collector.receivers.loop_thread import LoopThread
 from collector.receivers.settings import GrpcSettings
 
 _log = structlog.get_logger(__name__)
 
 
 class OtlpGrpcReceiver:
-    """Serves Trace, Logs and Metrics Export and grpc.health.v1 on a thread of its own. `start` and `close` once."""
+    """Serves Trace, Logs and Metrics Export and grpc.health.v1 on a running loop. `start` and `close` once."""
 
-    def __init__(self, settings: GrpcSettings, ingest: Ingest, auth: Authenticator | None = None) -> None:
+    def __init__(
+        self, settings: GrpcSettings, ingest: Ingest, thread: LoopThread, auth: Authenticator | None = None
+    ) -> None:
         self._settings = settings
         self._ingest = ingest
         self._auth = auth or Anyone()
-        self._thread = LoopThread("baton-otlp-grpc")
+        self._thread = thread
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self._calls: ExportCalls | None = None
@@ -46,12 +48,10 @@ class OtlpGrpcReceiver:
         settings = self._settings
         check_free(settings.host, settings.port)  # grpc itself does not tell why it could not bind
         credentials = _credentials(settings)
-        self._thread.start()
         try:
             self._port = self._thread.call(self._start(credentials))
         except RuntimeError as error:
             self._calls = None
-            self._thread.stop()
             raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {error}") from error
         _log.info("receiver_started", receiver="otlp/grpc", host=settings.host, port=self._port)
 
@@ -67,7 +67,6 @@ class OtlpGrpcReceiver:
         if self._server is not None:
             self._thread.call(self._server.stop(grace_seconds))
             self._server = self._calls = None
-        self._thread.stop()
 
     async def _start(self, credentials: grpc.ServerCredentials | None) -> int:
         settings = self._settings

@@ -31,6 +31,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from collector.errors import Refused
+from collector.loop_thread import LoopThread
 from collector.pipeline.api import Ingest, Outcome, Request
 from collector.receivers.auth import ApiKeys
 from collector.receivers.errors import ListenError
@@ -52,12 +53,13 @@ def received(tmp_path: Path) -> Iterator[Received]:
 
 @contextmanager
 def grpc_receiver(ingest: Ingest, auth: ApiKeys | None = None, tls: TlsSettings | None = None) -> Iterator[int]:
-    receiver = OtlpGrpcReceiver(GrpcSettings("localhost", 0, tls=tls), ingest, auth)
-    receiver.start()
-    try:
-        yield receiver.port
-    finally:
-        receiver.close(1.0)
+    with LoopThread("test-grpc") as thread:
+        receiver = OtlpGrpcReceiver(GrpcSettings("localhost", 0, tls=tls), ingest, thread, auth)
+        receiver.start()
+        try:
+            yield receiver.port
+        finally:
+            receiver.close(1.0)
 
 
 @contextmanager
@@ -238,10 +240,11 @@ def test_tls_files_that_cannot_be_used_are_an_error_at_the_start(received: Recei
     junk = tmp_path / "junk.pem"
     junk.write_text("junk")
     for tls in (TlsSettings(tmp_path / "none.pem", tmp_path / "none.key"), TlsSettings(junk, junk)):
-        for receiver in (
-            OtlpGrpcReceiver(GrpcSettings("127.0.0.1", 0, tls=tls), received.ingest),
-            OtlpHttpReceiver(HttpSettings("127.0.0.1", 0, tls=tls), received.ingest),
-        ):
-            with pytest.raises(ListenError, match=r"TLS"):
-                receiver.start()
-            receiver.close()
+        with LoopThread("test-grpc") as thread:
+            for receiver in (
+                OtlpGrpcReceiver(GrpcSettings("127.0.0.1", 0, tls=tls), received.ingest, thread),
+                OtlpHttpReceiver(HttpSettings("127.0.0.1", 0, tls=tls), received.ingest),
+            ):
+                with pytest.raises(ListenError, match=r"TLS"):
+                    receiver.start()
+                receiver.close()

@@ -27,6 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
 from collector.errors import Refused
+from collector.loop_thread import LoopThread
 from collector.pipeline.api import Ingest, Outcome, Request
 from collector.receivers.auth import ApiKeys
 from collector.receivers.errors import ListenError
@@ -53,13 +54,15 @@ def received(tmp_path: Path) -> Iterator[Received]:
 def serving(
     ingest: Ingest, settings: GrpcSettings | None = None, auth: ApiKeys | None = None
 ) -> Iterator[tuple[OtlpGrpcReceiver, grpc.Channel]]:
-    receiver = OtlpGrpcReceiver(settings or GrpcSettings("127.0.0.1", 0, max_request_bytes=LIMIT), ingest, auth)
-    receiver.start()
-    try:
-        with grpc.insecure_channel(f"127.0.0.1:{receiver.port}") as channel:
-            yield receiver, channel
-    finally:
-        receiver.close(1.0)
+    settings = settings or GrpcSettings("127.0.0.1", 0, max_request_bytes=LIMIT)
+    with LoopThread("test-grpc") as thread:
+        receiver = OtlpGrpcReceiver(settings, ingest, thread, auth)
+        receiver.start()
+        try:
+            with grpc.insecure_channel(f"127.0.0.1:{receiver.port}") as channel:
+                yield receiver, channel
+        finally:
+            receiver.close(1.0)
 
 
 def export(channel: grpc.Channel, method: str, body: bytes, **options: object) -> bytes:
@@ -305,8 +308,8 @@ def test_a_close_that_runs_out_of_grace_tells_clients_to_retry() -> None:
 
 
 def test_a_port_that_is_taken_is_named(received: Received) -> None:
-    with serving(received.ingest) as (receiver, _):
-        second = OtlpGrpcReceiver(GrpcSettings("127.0.0.1", receiver.port), received.ingest)
+    with serving(received.ingest) as (receiver, _), LoopThread("test-grpc") as thread:
+        second = OtlpGrpcReceiver(GrpcSettings("127.0.0.1", receiver.port), received.ingest, thread)
         with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{receiver.port}.*in use"):
             second.start()
         second.close()

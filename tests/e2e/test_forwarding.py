@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 
 from collector.bench.api import Api
 from collector.bench.server import ServerProcess, free_endpoints
+from collector.loop_thread import LoopThread
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.settings import GrpcSettings
 from tests.receiving import receiving, traces_request
@@ -75,13 +76,15 @@ def test_nothing_is_lost_on_the_way(tmp_path: Path) -> None:
             for body in bodies[3:]:
                 send(server, body)
             host, _, port = downstream.rpartition(":")
-            receiver = OtlpGrpcReceiver(GrpcSettings(host, int(port)), down.ingest)
-            receiver.start()
-            wait_for(lambda: metric(server, "baton_forward_delivered_total") > 0)
-            wait_for(lambda: metric(server, "baton_forward_queued_bytes") == 0)
-            assert metric(server, "baton_forward_rejected_total") == metric(server, "baton_forward_dropped_total") == 0
-            assert server.stop() == 0
-            receiver.close()
+            with LoopThread("test-grpc") as thread:
+                receiver = OtlpGrpcReceiver(GrpcSettings(host, int(port)), down.ingest, thread)
+                receiver.start()
+                wait_for(lambda: metric(server, "baton_forward_delivered_total") > 0)
+                wait_for(lambda: metric(server, "baton_forward_queued_bytes") == 0)
+                lost = ("baton_forward_rejected_total", "baton_forward_dropped_total")
+                assert [metric(server, name) for name in lost] == [0, 0]
+                assert server.stop() == 0
+                receiver.close()
         finally:
             server.close()
         arrived = set(down.spans()["span_id"].to_pylist())

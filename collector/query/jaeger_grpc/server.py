@@ -1,9 +1,7 @@
 """The gRPC server on 16685: Jaeger's query services, remote storage, health and reflection on one port."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import grpc
@@ -12,6 +10,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from collector.loop_thread import LoopThread
 from collector.query.dependencies import Authorizer
 from collector.query.jaeger_grpc.api_v2 import ApiV2
 from collector.query.jaeger_grpc.api_v3 import ApiV3
@@ -47,7 +46,7 @@ class JaegerGrpcSettings:
 
 
 class JaegerGrpcServer:
-    """Serves on a thread of its own. `start` once, `close` once.
+    """Serves on a running loop. `start` once, `close` once.
 
     `exports` makes the handler of OTLP's Export calls, on the server's event loop; without it nothing can be written
     through this port.
@@ -57,6 +56,7 @@ class JaegerGrpcServer:
         self,
         settings: JaegerGrpcSettings,
         storage: Storage,
+        thread: LoopThread,
         exports: Callable[[], grpc.GenericRpcHandler] | None = None,
         authorize: Authorizer | None = None,
         transfers: Callable[[Sequence[bytes]], Transfers] | None = None,
@@ -64,65 +64,50 @@ class JaegerGrpcServer:
         """Prepare to serve; `transfers` as in `ApiV2`."""
         self._settings = settings
         self._storage = storage
+        self._thread = thread
         self._exports = exports
         self._authorize = authorize
         self._transfers = transfers
-        self._port: Future[int] = Future()
-        self._stop: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._grace_seconds = 5.0
-        self._thread = threading.Thread(target=self._run, name="baton-jaeger-grpc")
+        self._port = 0
+        self._executor = ThreadPoolExecutor(settings.threads, "baton-jaeger-call")
+        self._health: health.aio.HealthServicer | None = None
+        self._server: grpc.aio.Server | None = None
 
     @property
     def port(self) -> int:
         """The port it listens on, 0 before `start`."""
-        return self._port.result() if self._port.done() else 0
+        return self._port
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        """Whether it serves."""
+        return self._server is not None and self._thread.is_alive
 
     def start(self) -> None:
         """Listen. Raises: OSError when the address cannot be had."""
-        self._thread.start()
-        port = self._port.result()
-        _log.info("jaeger_grpc_started", host=self._settings.host, port=port)
+        self._port = self._thread.call(self._start())
+        _log.info("jaeger_grpc_started", host=self._settings.host, port=self._port)
 
     def close(self, grace_seconds: float = 5.0) -> None:
         """Answer NOT_SERVING, end calls under way after `grace_seconds` at most, and stop. Idempotent."""
-        self._grace_seconds = grace_seconds
-        if self._loop is not None and self._stop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-        if self._thread.ident is not None:
-            self._thread.join()
+        if self._server is not None and self._health is not None:
+            self._thread.call(self._health.enter_graceful_shutdown())
+            self._thread.call(self._server.stop(grace_seconds))
+            self._server = None
+        self._executor.shutdown()
 
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except Exception as error:  # noqa: BLE001 (the edge of the thread: `start` raises it)
-            if self._port.done():
-                _log.exception("jaeger_grpc_died")
-            else:
-                self._port.set_exception(error)
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        with ThreadPoolExecutor(self._settings.threads, "baton-jaeger-call") as executor:
-            server = grpc.aio.server(options=_options(self._settings))
-            server.add_generic_rpc_handlers(self._handlers(executor))
-            servicer = health.aio.HealthServicer()
-            health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-            names = self._names()
-            for name in ("", *names):
-                await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-            reflection.enable_server_reflection(_reflected(names), server)
-            port = _bind(server, self._settings)
-            await server.start()
-            self._port.set_result(port)
-            await self._stop.wait()
-            await servicer.enter_graceful_shutdown()
-            await server.stop(self._grace_seconds)
+    async def _start(self) -> int:
+        server, servicer = grpc.aio.server(options=_options(self._settings)), health.aio.HealthServicer()
+        server.add_generic_rpc_handlers(self._handlers(self._executor))
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        names = self._names()
+        for name in ("", *names):
+            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+        reflection.enable_server_reflection(_reflected(names), server)
+        port = _bind(server, self._settings)
+        await server.start()
+        self._server, self._health = server, servicer
+        return port
 
     def _handlers(self, executor: ThreadPoolExecutor) -> Sequence[grpc.GenericRpcHandler]:
         remote = StorageV2(self._storage)

@@ -6,6 +6,7 @@ import grpc
 import httpx
 import pytest
 
+from collector.loop_thread import LoopThread
 from collector.processors.agent_transfers.rules import trigger
 from collector.query.agents.transfers import Kind
 from collector.query.jaeger.transfers import transfers_of
@@ -161,13 +162,15 @@ def test_jaeger_shows_transfers_on_the_span_that_caused_them(http: httpx.Client)
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_jaegers_older_grpc_api_shows_them_too(storage: AgentStorage, raw: bool) -> None:
-    server = JaegerGrpcServer(JaegerGrpcSettings("127.0.0.1", 0), storage, transfers=transfers_of(storage))
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        service = pb.DESCRIPTOR.services_by_name["QueryService"]
-        request = pb.GetTraceRequest(trace_id=REFUND, raw_traces=raw)
-        chunks = Client(channel).stream(service, "GetTrace", request)
-    server.close()
+    with LoopThread("test-grpc") as thread:
+        transfers = transfers_of(storage)
+        server = JaegerGrpcServer(JaegerGrpcSettings("127.0.0.1", 0), storage, thread, transfers=transfers)
+        server.start()
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            service = pb.DESCRIPTOR.services_by_name["QueryService"]
+            request = pb.GetTraceRequest(trace_id=REFUND, raw_traces=raw)
+            chunks = Client(channel).stream(service, "GetTrace", request)
+        server.close()
     (span,) = [span for chunk in chunks for span in chunk.spans if span.logs]
     assert span.span_id == (4).to_bytes(8, "little")
     assert {tag.key: tag.v_str for tag in span.tags}["agent.transfer"] == "triage → billing"

@@ -17,6 +17,7 @@ from collector.forwarding.forwarder import Forwarder, ForwardSettings
 from collector.forwarding.queue import ForwardQueue
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal
+from collector.loop_thread import LoopThread
 from collector.pipeline.api import Request
 from collector.pipeline.ingest import IngestPipeline, IngestSettings
 from collector.pipeline.ledger import Ledger
@@ -128,12 +129,13 @@ def http_server(told: Http) -> Iterator[str]:
 @contextmanager
 def listening(down: Received, port: int) -> Iterator[int]:
     """Run the OTLP/gRPC receiver of a pipeline."""
-    receiver = OtlpGrpcReceiver(GrpcSettings("127.0.0.1", port), down.ingest)
-    receiver.start()
-    try:
-        yield receiver.port
-    finally:
-        receiver.close()
+    with LoopThread("test-grpc") as thread:
+        receiver = OtlpGrpcReceiver(GrpcSettings("127.0.0.1", port), down.ingest, thread)
+        receiver.start()
+        try:
+            yield receiver.port
+        finally:
+            receiver.close()
 
 
 def test_an_outage_of_the_receiver_loses_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal
+from collector.loop_thread import LoopThread
 from collector.pipeline.ingest import IngestPipeline, IngestSettings
 from collector.pipeline.ledger import Ledger
 from collector.pipeline.store import StoreSettings, StoreStage
@@ -37,15 +38,19 @@ def channel(storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> Itera
     store = StoreStage(StoreSettings(), journal, Checkpoint(folder / "checkpoint.json"), ledger, storage)
     ingest = IngestPipeline(IngestSettings(), journal, ledger, store)
     ingest.start()
-    server = JaegerGrpcServer(
-        JaegerGrpcSettings("127.0.0.1", 0), storage, lambda: ExportCalls(GrpcSettings(), ingest, Anyone(), Answers())
-    )
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as opened:
-        yield opened
-    server.close()
-    server.close()
-    assert not server.is_alive
+    with LoopThread("test-grpc") as thread:
+        server = JaegerGrpcServer(
+            JaegerGrpcSettings("127.0.0.1", 0),
+            storage,
+            thread,
+            lambda: ExportCalls(GrpcSettings(), ingest, Anyone(), Answers()),
+        )
+        server.start()
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as opened:
+            yield opened
+        server.close()
+        server.close()
+        assert not server.is_alive
     ingest.close()
 
 

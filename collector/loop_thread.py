@@ -4,7 +4,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
 
@@ -18,10 +18,12 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 class LoopThread:
-    """Runs coroutines on one thread. `start` once, `stop` once."""
+    """Runs coroutines on one thread. `start` once, `stop` once.
+
+    All gRPC servers of a process belong on one loop: grpc wakes every loop that has a server for each event of any.
+    """
 
     def __init__(self, name: str) -> None:
-        self._name = name
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -29,6 +31,11 @@ class LoopThread:
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop; only `call_soon_threadsafe` may be called from other threads."""
         return self._loop
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Start the thread."""
@@ -45,6 +52,15 @@ class LoopThread:
             self._thread.join()
         elif not self._loop.is_closed():
             self._loop.close()
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
