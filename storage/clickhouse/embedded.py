@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 import pyarrow as pa
 
 from storage.agents import AgentStorage
-from storage.clickhouse.engine import Dialect, Parameters, Settings
+from storage.clickhouse.dialect import Dialect
+from storage.clickhouse.engine import Parameters, Settings
 from storage.clickhouse.errors import raise_port_error
 from storage.clickhouse.settings import MIB, EmbeddedSettings
 from storage.clickhouse.storage import open_storage

@@ -1,22 +1,14 @@
 """The small port inside this folder: all in which an embedded engine and a ClickHouse server differ."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
+from storage.clickhouse.dialect import Dialect
+
 Parameters = Mapping[str, str | int | float]
 Settings = Mapping[str, str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What the migrations fill in: `{merge_tree}`, `{replacing}` and `{on_cluster}` in the .sql files."""
-
-    merge_tree: str = "MergeTree"
-    replacing: str = "ReplacingMergeTree"
-    on_cluster: str = ""
 
 
 class Engine(Protocol):
@@ -34,7 +26,7 @@ class Engine(Protocol):
 
     @property
     def dialect(self) -> Dialect:
-        """What the migrations need."""
+        """How statements name what they create and change."""
         ...
 
     def query(self, sql: str, parameters: Parameters | None = None, settings: Settings | None = None) -> pa.Table:

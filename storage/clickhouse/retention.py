@@ -1,11 +1,13 @@
 """What is on disk, and making it less: whole days are dropped, never single items."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from storage.api import RetentionPolicy, StorageSize
 from storage.clickhouse.engine import Engine
+from storage.clickhouse.removals import Removals
 
 _ITEM_TABLES = ("spans", "logs", "agent_spans", "agent_logs", "transfers", "agent_runs")
 _CATALOGUE_TABLES = ("resources", "scopes", "services", "operations", "attribute_keys")
@@ -29,8 +31,9 @@ class _Partition:
 class Retention:
     """Sizes, daily expiry, the disk cap and purge."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, removals: Removals) -> None:
+        self._engine, self._dialect, self._removals = engine, engine.dialect, removals
+        self._tables = {engine.dialect.stored(table): table for table in (*_ITEM_TABLES, *_CATALOGUE_TABLES)}
 
     def size(self) -> StorageSize:
         """See `storage.api.Storage.size`."""
@@ -57,31 +60,43 @@ class Retention:
         dropped += [part for part in kept if part.table in _CATALOGUE_TABLES and part.day not in used]
         for partition in dropped:
             self._drop(partition)
+        if dropped:
+            self._removals.note()
         self._wait_until_gone(dropped)
         return [partition.label for partition in dropped]
 
     def purge(self) -> None:
-        """Empty every table of items and of what they refer to."""
-        for table in (*_ITEM_TABLES, *_CATALOGUE_TABLES):
-            self._engine.command(f"TRUNCATE TABLE {table}")
+        """Empty every table of what items refer to, then of items.
+
+        The note is in between: a process that wrote items after the end of this, referring to what is gone, reads the
+        note when it has written them (see `ClickHouseWriter`).
+        """
+        self._truncate(_CATALOGUE_TABLES)
+        self._removals.note()
+        self._truncate(_ITEM_TABLES)
+
+    def _truncate(self, tables: Iterable[str]) -> None:
+        for table in tables:
+            self._engine.command(f"TRUNCATE TABLE {self._dialect.altered(table)}")
 
     def _partitions(self) -> list[_Partition]:
         rows = self._engine.query(
-            """
-            SELECT table, partition, partition_id, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts
-            WHERE active AND database = currentDatabase() GROUP BY ALL ORDER BY partition, table
+            f"""
+            SELECT table, partition, partition_id, sum(rows) AS rows, sum(bytes_on_disk) AS bytes
+            FROM {self._dialect.system("parts")}
+            WHERE active AND database = {self._dialect.database} GROUP BY ALL ORDER BY partition, table
             """
         )
         found = []
         for row in rows.to_pylist():
-            table = row["table"].decode()
-            if table in _ITEM_TABLES or table in _CATALOGUE_TABLES:
+            table = self._tables.get(row["table"].decode())
+            if table is not None:
                 day = date.fromisoformat(row["partition"].decode())
                 found.append(_Partition(table, day, row["partition_id"].decode(), row["rows"], row["bytes"]))
         return found
 
     def _drop(self, partition: _Partition) -> None:
-        self._engine.command(f"ALTER TABLE {partition.table} DROP PARTITION ID '{partition.id}'")
+        self._engine.command(f"ALTER TABLE {self._dialect.altered(partition.table)} DROP PARTITION ID '{partition.id}'")
 
     def _wait_until_gone(self, dropped: list[_Partition]) -> None:
         """Wait until the files are deleted: parts merged away within the last second outlive the first drop.
@@ -100,8 +115,9 @@ class Retention:
     def _has_files(self, partition: _Partition) -> bool:
         rows = self._engine.query(
             f"""
-            SELECT count() AS parts FROM system.parts WHERE database = currentDatabase() AND rows > 0
-                AND table = '{partition.table}' AND partition_id = '{partition.id}'
+            SELECT count() AS parts FROM {self._dialect.system("parts")}
+            WHERE database = {self._dialect.database} AND rows > 0
+                AND table = '{self._dialect.stored(partition.table)}' AND partition_id = '{partition.id}'
             """
         )
         return bool(rows["parts"][0].as_py())

@@ -35,6 +35,7 @@ from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.logs import LogTable
 from storage.clickhouse.lookups import Lookups
 from storage.clickhouse.migrations import migrate
+from storage.clickhouse.removals import Removals
 from storage.clickhouse.retention import Retention
 from storage.clickhouse.search import TraceSearch
 from storage.clickhouse.suggestions import Suggestions
@@ -60,13 +61,14 @@ class ClickHouseStorage:
         for histogram in histograms:
             histogram.load()
         contexts = (self._resources, self._scopes)
-        self._writer = ClickHouseWriter(engine, contexts, self._catalogue, histograms, self._lookups)
+        removals = Removals(engine)
+        self._writer = ClickHouseWriter(engine, contexts, self._catalogue, histograms, self._lookups, removals)
         self._search = TraceSearch(engine, self._span_times, self._lookups)
         self._traces = TraceTable(engine, *contexts)
         self._logs = LogTable(engine, contexts, self._log_times, self._lookups)
         self._suggestions = Suggestions(engine, {Signal.TRACES: self._span_times, Signal.LOGS: self._log_times})
         self._figures = Figures(engine, self._span_times)
-        self._retention = Retention(engine)
+        self._retention = Retention(engine, removals)
         self._agent_items, self._agent_rows = AgentItems(engine, *contexts), AgentRows(engine)
         self._agent_figures, self._bulk = AgentFigures(engine), BulkTables(engine, *contexts)
 

@@ -3,8 +3,9 @@
 import pytest
 
 from storage.agents import AgentStorage
-from storage.clickhouse.engine import Dialect, Engine
-from storage.clickhouse.migrations import migrate, statements
+from storage.clickhouse.dialect import ClusterDialect, Dialect
+from storage.clickhouse.engine import Engine
+from storage.clickhouse.migrations import migrate, scripts, statements
 from storage.clickhouse.storage import ClickHouseStorage
 from storage.errors import StorageRejected
 
@@ -33,11 +34,50 @@ def test_a_store_from_the_future_is_refused(port: Engine) -> None:
     assert migrate(port) == []
 
 
+SCRIPT = """
+-- why; not a statement
+CREATE TABLE removals {on_cluster} (id String) ENGINE = {merge_tree} ORDER BY id SETTINGS {deduplication};
+
+CREATE TABLE transfers {on_cluster} (id String) ENGINE = {replacing}(v, is_deleted) ORDER BY id;
+ALTER TABLE spans {on_cluster} ADD INDEX IF NOT EXISTS a b TYPE minmax;
+ALTER TABLE spans {on_cluster} ADD COLUMN IF NOT EXISTS c UInt8;
+CREATE VIEW span_view {on_cluster} AS SELECT 1 FROM spans;
+"""
+
+
 def test_statements_are_filled_in_and_repeatable() -> None:
-    script = "-- why; not a statement\nCREATE TABLE a {on_cluster} (x Int8) ENGINE = {merge_tree};\n\nCREATE TABLE b;\n"
-    fill = {"merge_tree": "ReplicatedMergeTree", "replacing": "x", "on_cluster": "ON CLUSTER c"}
-    assert statements(script, fill) == [
-        "CREATE TABLE IF NOT EXISTS a ON CLUSTER c (x Int8) ENGINE = ReplicatedMergeTree",
-        "CREATE TABLE IF NOT EXISTS b",
+    assert statements(SCRIPT, Dialect()) == [
+        "CREATE TABLE IF NOT EXISTS removals  (id String) ENGINE = MergeTree ORDER BY id"
+        " SETTINGS non_replicated_deduplication_window = 1000",
+        "CREATE TABLE IF NOT EXISTS transfers  (id String) ENGINE = ReplacingMergeTree(v, is_deleted) ORDER BY id",
+        "ALTER TABLE spans  ADD INDEX IF NOT EXISTS a b TYPE minmax",
+        "ALTER TABLE spans  ADD COLUMN IF NOT EXISTS c UInt8",
+        "CREATE VIEW IF NOT EXISTS span_view  AS SELECT 1 FROM spans",
     ]
-    assert Dialect().on_cluster == ""
+
+
+def test_a_cluster_has_replicated_tables_with_distributed_ones_over_them() -> None:
+    place = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
+    assert statements(SCRIPT, ClusterDialect("c", "db", 9)) == [
+        "CREATE TABLE IF NOT EXISTS removals_local ON CLUSTER 'c' (id String)"
+        f" ENGINE = ReplicatedMergeTree({place}) ORDER BY id"
+        " SETTINGS replicated_deduplication_window = 9, replicated_deduplication_window_seconds = 604800",
+        "CREATE TABLE IF NOT EXISTS removals ON CLUSTER 'c' AS removals_local"
+        " ENGINE = Distributed('c', 'db', 'removals_local', cityHash64(id))",
+        "CREATE TABLE IF NOT EXISTS transfers_local ON CLUSTER 'c' (id String)"
+        f" ENGINE = ReplicatedReplacingMergeTree({place}, v, is_deleted) ORDER BY id",
+        "CREATE TABLE IF NOT EXISTS transfers ON CLUSTER 'c' AS transfers_local"
+        " ENGINE = Distributed('c', 'db', 'transfers_local', cityHash64(group_key))",
+        "ALTER TABLE spans_local ON CLUSTER 'c' ADD INDEX IF NOT EXISTS a b TYPE minmax",
+        "ALTER TABLE spans_local ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS c UInt8",
+        "ALTER TABLE spans ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS c UInt8",
+        "CREATE VIEW IF NOT EXISTS span_view ON CLUSTER 'c' AS SELECT 1 FROM `db`.spans",
+    ]
+
+
+def test_the_engine_understands_every_statement_for_a_cluster(port: Engine) -> None:
+    """Replication cannot run inside one process; what it would be told can be read."""
+    for _, sql in scripts().values():
+        for statement in statements(sql, ClusterDialect("c", "db", 9)):
+            assert "{" not in statement.replace("{shard}/{database}/{table}", "").replace("{replica}", "")
+            port.query(f"EXPLAIN AST {statement}")

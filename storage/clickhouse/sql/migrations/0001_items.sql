@@ -52,7 +52,7 @@ ENGINE = {merge_tree}
 PARTITION BY day
 ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000, string_serialization_version = 'single_stream',
+    {deduplication}, string_serialization_version = 'single_stream',
     min_compress_block_size = 16384, max_compress_block_size = 131072, merge_selector_base = 8,
     min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 1;
 
@@ -85,7 +85,7 @@ ENGINE = {merge_tree}
 PARTITION BY day
 ORDER BY (intDiv(event_time_unix_nano, 1000000000), service_name, event_time_unix_nano)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000, string_serialization_version = 'single_stream',
+    {deduplication}, string_serialization_version = 'single_stream',
     min_compress_block_size = 16384, max_compress_block_size = 131072, merge_selector_base = 8,
     min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 1;
 
@@ -125,7 +125,7 @@ ENGINE = {merge_tree}
 PARTITION BY day
 ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000, string_serialization_version = 'single_stream',
+    {deduplication}, string_serialization_version = 'single_stream',
     min_compress_block_size = 16384, max_compress_block_size = 131072, min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 1;
 

@@ -30,7 +30,7 @@ ENGINE = {merge_tree}
 PARTITION BY day
 ORDER BY (service_name, intDiv(event_time_unix_nano, 60000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
-    non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1,
+    {deduplication}, min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 1;
 
 CREATE TABLE transfers {on_cluster}
