@@ -12,6 +12,7 @@ from storage.clickhouse.schema import open_embedded_schema
 from storage.postgres.local import LocalServer
 from storage.postgres.schema import open_postgres_schema
 from storage.postgres.storage import open_postgres
+from storage.postgres.timescale import SERVER_OPTIONS
 from storage.schema_version import Schema
 
 
@@ -35,12 +36,21 @@ def open_schema(config: Config, undo: contextlib.ExitStack) -> Schema:
     return open_postgres_schema(settings.postgres(written, _dsn(config, undo, as_guest=True)))
 
 
+def is_there(config: Config) -> bool:
+    """Tell whether there is a store to open; one behind a connection string is taken to be there."""
+    written, folder = settings.store(config), settings.store_directory(config)
+    if written.engine == "embedded":
+        return (folder / "store").is_dir()
+    return written.dsn is not None or (folder / "data" / "PG_VERSION").is_file()
+
+
 def _dsn(config: Config, undo: contextlib.ExitStack, as_guest: bool) -> SecretStr:
     """Return the connection string of PostgreSQL, once a server of Baton's own runs if there is none given."""
     given = settings.store(config).dsn
     if given is not None:
         return given
-    server = LocalServer(settings.store_directory(config))
+    options = SERVER_OPTIONS if settings.store(config).timescaledb else None
+    server = LocalServer(settings.store_directory(config), options)
     ran_before = as_guest and server.is_running
     server.start()
     if not ran_before:

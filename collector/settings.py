@@ -80,6 +80,7 @@ def postgres(storage: Storage, dsn: SecretStr) -> PostgresSettings:
     return PostgresSettings(
         dsn=dsn,
         db_schema=storage.database_schema,
+        timescaledb=storage.timescaledb,
         query_seconds=storage.query_timeout.total_seconds(),
         connections=storage.max_queries,
     )

@@ -8,7 +8,8 @@ import pytest
 from storage.agents import AgentStorage
 from storage.clickhouse.embedded import open_embedded
 from storage.postgres.local import LocalServer
-from tests.postgres import SERVER, open_database, running_server
+from storage.postgres.timescale import SERVER_OPTIONS
+from tests.postgres import SERVER, has_timescale, open_database, running_server
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentStorage]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[LocalServer]:
     """A PostgreSQL server for the whole run."""
-    with running_server() as server:
+    with running_server(**(SERVER_OPTIONS if has_timescale() else {})) as server:
         os.environ[SERVER] = server.dsn
         yield server
         del os.environ[SERVER]
@@ -32,5 +33,13 @@ def postgres_server() -> Iterator[LocalServer]:
 def postgres_engine(postgres_server: LocalServer) -> Iterator[AgentStorage]:
     """A store on a database of its own. Who uses it purges it first."""
     opened = open_database("shared")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def hypertables_engine(postgres_server: LocalServer) -> Iterator[AgentStorage]:
+    """A store with hypertables, on a database of its own. Who uses it purges it first."""
+    opened = open_database("hypertables", timescaledb=True)
     yield opened
     opened.close()

@@ -50,6 +50,10 @@ class Storage(Section):
     database_schema: str = Field(
         default="baton", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="PostgreSQL's schema that holds the tables."
     )
+    timescaledb: bool = Field(
+        default=False,
+        description="PostgreSQL with TimescaleDB: chunks of one day, compressed after 7 days. For a new schema only.",
+    )
     memory_limit: Size = setting(
         "800MiB", ge=256 << 20, description="Memory the engine may use for inserts, merges and queries together."
     )

@@ -14,6 +14,7 @@ from storage.postgres.migrations import migrate
 from storage.postgres.partitions import Partitions
 from storage.postgres.settings import PostgresSettings
 from storage.postgres.tables import item_columns, prepare
+from storage.postgres.timescale import Hypertables
 from storage.postgres.writer import copy_statement
 
 
@@ -27,7 +28,7 @@ class BareCopy:
         settings = PostgresSettings(dsn=SecretStr(self._server.dsn))
         self._database = Database(settings)
         migrate(self._database)
-        self._partitions = Partitions(self._database)
+        self._partitions = Partitions(self._database, Hypertables(self._database))
         self._connection = psycopg.connect(self._server.dsn, options=f"-c search_path={settings.db_schema}")
 
     @property

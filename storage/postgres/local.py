@@ -36,10 +36,11 @@ OPTIONS: dict[str, str] = {
 class LocalServer:
     """A server with its data in `<folder>/data`. Not for production: no passwords, only local connections."""
 
-    def __init__(self, folder: Path, options: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, options: dict[str, str] | None = None, programs: Path | None = None) -> None:
+        """Take the folder, options over `OPTIONS`, and where the programs are; None: the newest of this machine."""
         self.folder = folder
         self._options = OPTIONS | (options or {})
-        self._bin = find_binaries()
+        self._bin = programs or find_binaries()
         self._sockets = _socket_folder(folder.resolve())
 
     @property

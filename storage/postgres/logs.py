@@ -29,8 +29,9 @@ class _Search:
 class LogTable:
     """`storage.api.LogReader` over the logs table."""
 
-    def __init__(self, database: Database, decoder: Decoder, windows: Windows) -> None:
-        self._database, self._decoder, self._windows = database, decoder, windows
+    def __init__(self, database: Database, decoder: Decoder, windows: Windows, tie: str) -> None:
+        """Take what reads use; `tie` is SQL that orders records of one time."""
+        self._database, self._decoder, self._windows, self._tie = database, decoder, windows, tie
 
     def find(self, query: LogQuery) -> LogPage:
         """See `storage.api.LogReader.find_logs`. Records of one time stand in the order they are stored in."""
@@ -104,7 +105,7 @@ class LogTable:
             f"""
             SELECT {quoted(stored_columns(LOGS.names))} FROM logs
             WHERE {time_sql(_TIME, time, bindings)} AND {search.sql}
-            ORDER BY {_TIME} {direction}, tableoid, ctid LIMIT {int(limit)} OFFSET {int(skip)}
+            ORDER BY {_TIME} {direction}, {self._tie} LIMIT {int(limit)} OFFSET {int(skip)}
             """,
             bindings.parameters,
         )

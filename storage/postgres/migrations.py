@@ -5,7 +5,7 @@ from importlib.resources import files
 from storage.errors import StorageRejected
 from storage.postgres.database import Connection, Database
 
-_LOCK = 0x6261746F6E  # "baton": one process migrates at a time
+LOCK = 0x6261746F6E  # "baton": one process migrates at a time
 
 
 def migrate(database: Database) -> list[str]:
@@ -18,7 +18,7 @@ def migrate(database: Database) -> list[str]:
         return []  # a role that may only read and write has nothing to create
     applied = []
     with database.transaction() as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'.encode())
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"

@@ -1,4 +1,4 @@
-"""Daily partitions: made before a write needs them, dropped as a whole."""
+"""Days: plain partitions are made before a write needs them, hypertables make their own; dropped as a whole."""
 
 import threading
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from storage.postgres.database import Connection, Database
 from storage.postgres.tables import TABLES
+from storage.postgres.timescale import Hypertables
 
 # Advisory lock of whoever makes or drops partitions: "parts".
 _LOCK = 0x7061727473
@@ -19,7 +20,7 @@ class Partition:
 
     table: str
     day: date
-    name: str
+    name: str  # empty: a chunk of a hypertable
     bytes: int
 
     @property
@@ -29,10 +30,10 @@ class Partition:
 
 
 class Partitions:
-    """Plain range partitions of PostgreSQL, `<table>_<yyyymmdd>`. Thread-safe; safe beside other processes."""
+    """Range partitions `<table>_<yyyymmdd>` and chunks of hypertables. Thread-safe; safe beside other processes."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, hypertables: Hypertables) -> None:
+        self._database, self._hypertables = database, hypertables
         self._made: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
 
@@ -42,7 +43,8 @@ class Partitions:
         A partition is built beside its table and then attached, which lets queries go on.
         """
         with self._lock:
-            missing = sorted(set(needed) - self._made)
+            plain = {(table, day) for table, day in needed if table not in self._hypertables.tables}
+            missing = sorted(plain - self._made)
             if not missing:
                 return
             with self._database.transaction() as connection:
@@ -76,11 +78,15 @@ class Partitions:
             if table.decode() in TABLES:
                 day = date.fromisoformat(name.decode().rpartition("_")[2])
                 found.append(Partition(table.decode(), day, name.decode(), size))
+        found += [Partition(table, day, "", size) for table, day, size in self._hypertables.days()]
         return sorted(found, key=lambda part: (part.day, part.table))
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Detach and drop partitions; queries that run on them finish first, others go on."""
         for part in partitions:
+            if part.table in self._hypertables.tables:
+                self._hypertables.drop(part.table, part.day)
+                continue
             if self._is_pending(part):
                 self._database.execute(f"ALTER TABLE {part.table} DETACH PARTITION {part.name} FINALIZE")
             else:
@@ -90,9 +96,10 @@ class Partitions:
 
     def drop_all(self) -> None:
         """Drop every partition at once, or none."""
-        names = [part.name for part in self.all()]
+        names = [part.name for part in self.all() if part.name]
         with self._database.transaction() as connection:
             connection.execute("TRUNCATE batches")
+            self._hypertables.truncate(connection)
             for start in range(0, len(names), 100):
                 connection.execute(f"DROP TABLE {', '.join(names[start : start + 100])}".encode())
         self.forget()

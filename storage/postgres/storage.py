@@ -41,6 +41,7 @@ from storage.postgres.retention import Retention
 from storage.postgres.search import TraceSearch
 from storage.postgres.settings import PostgresSettings
 from storage.postgres.suggestions import Suggestions
+from storage.postgres.timescale import Hypertables
 from storage.postgres.traces import TraceTable
 from storage.postgres.writer import PostgresWriter
 
@@ -65,7 +66,8 @@ class PostgresStorage:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._partitions = Partitions(database)
+        hypertables = Hypertables(database)
+        self._partitions = Partitions(database, hypertables)
         self._resources = ById(database, "resources", "context", context_entry)
         self._scopes = ById(database, "scopes", "context", context_entry)
         self._shapes = ById(database, "shapes", "keys, types", shape_entry)
@@ -77,7 +79,7 @@ class PostgresStorage:
         self._writer = PostgresWriter(database, self._partitions, Catalogue(database), times)
         self._search = TraceSearch(database, self._span_times)
         self._traces = TraceTable(database, decoder)
-        self._logs = LogTable(database, decoder, self._log_times)
+        self._logs = LogTable(database, decoder, self._log_times, hypertables.tie)
         self._suggestions = Suggestions(database, times)
         self._figures = Figures(database, self._span_times)
         self._retention = Retention(database, self._partitions)
