@@ -30,6 +30,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; comes after the files. Repeatable."),
 ]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder for everything Baton keeps.", show_default="./data")
+]
 LogFormat = StrEnum("LogFormat", ["auto", "json", "console"])
 LogLevel = StrEnum("LogLevel", ["debug", "info", "warning", "error"])
 
@@ -67,9 +70,7 @@ def validate(
 def serve(
     config: ConfigFiles = None,
     settings: Settings = None,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Folder for everything Baton keeps.", show_default="./data")
-    ] = None,
+    data_dir: DataDir = None,
     ui_dir: Annotated[Path | None, typer.Option("--ui-dir", help="A Jaeger UI build to serve at /.")] = None,
     log_format: Annotated[LogFormat | None, typer.Option("--log-format", help="JSON, or for people.")] = None,
     log_level: Annotated[LogLevel | None, typer.Option("--log-level", help="Least severe line shown.")] = None,
@@ -86,6 +87,39 @@ def serve(
     from collector.run import run  # noqa: PLC0415
 
     raise typer.Exit(run(loaded))
+
+
+@app.command()
+def migrate(
+    config: ConfigFiles = None,
+    settings: Settings = None,
+    data_dir: DataDir = None,
+    check: Annotated[
+        bool, typer.Option("--check", "--dry-run", help="Only show what would be applied; change nothing.")
+    ] = False,
+) -> None:
+    """Bring the store's tables to this version of Baton without serving; exit with 1 when that cannot be done."""
+    loaded = _load(config, settings, {"service.data_dir": str(data_dir)} if data_dir is not None else {})
+    from collector.migrating import run_migrate  # noqa: PLC0415
+
+    raise typer.Exit(run_migrate(loaded, check=check))
+
+
+@app.command()
+def copy(
+    source: Annotated[Path, typer.Option("--from", help="The store to read: a configuration file or a data folder.")],
+    target: Annotated[Path, typer.Option("--to", help="The store to write: a configuration file or a data folder.")],
+    leave_out_expired: Annotated[
+        bool, typer.Option("--leave-out-expired", help="Leave out days that the target's retention would drop.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="In the end read both stores once more and compare every row.")
+    ] = False,
+) -> None:
+    """Copy everything one store holds into another; may be stopped at any time and run again."""
+    from collector.copying.run import CopyOptions, run_copy  # noqa: PLC0415
+
+    raise typer.Exit(run_copy(CopyOptions(source, target, leave_out_expired, compare)))
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""`baton copy`: everything one store holds, into another."""
