@@ -54,6 +54,15 @@ class OpenBatch:
         self.rows += rows
         self.bytes += size
 
+    def take(self, signal: Signal) -> Received | None:
+        """Return what was added of a signal as one, and let go of the parts: they are as large again."""
+        columns, times = self.columns[signal], self.times[signal]
+        self.columns[signal] = []
+        if not columns:
+            return None
+        merged = columns[0] if len(columns) == 1 else pa.Table.from_batches(columns).combine_chunks().to_batches()[0]
+        return Received(merged, np.concatenate(times))
+
     @property
     def first_received_unix_nano(self) -> int:
         """When the first of the requests arrived; 0 without any."""
@@ -69,15 +78,11 @@ class OpenBatch:
 
 
 def tables(batch: OpenBatch, contexts: Contexts) -> dict[Signal, pa.Table]:
-    """Flatten a batch to one table per signal."""
+    """Flatten a batch to one table per signal; its columns are gone then."""
     result = {}
     for signal in Signal:
-        columns = batch.columns[signal]
-        if not columns:
-            result[signal] = _SCHEMAS[signal].empty_table()
-            continue
-        merged = columns[0] if len(columns) == 1 else pa.Table.from_batches(columns).combine_chunks().to_batches()[0]
-        result[signal] = flatten(signal, Received(merged, np.concatenate(batch.times[signal])), contexts)
+        received = batch.take(signal)
+        result[signal] = flatten(signal, received, contexts) if received else _SCHEMAS[signal].empty_table()
     return result
 
 

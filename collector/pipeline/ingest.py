@@ -35,7 +35,7 @@ class IngestSettings:
     """Limits of the pipeline."""
 
     max_bytes_in_flight: int = 256 * 2**20
-    max_requests_per_decode: int = 64
+    max_requests_per_decode: int = 16  # a larger group takes no less time a request, and more memory
     max_bytes_per_decode: int = 16 * 2**20
     batch: BatchLimits = field(default_factory=BatchLimits)
 
