@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ SECOND_NS = 10**9
 BUCKET_SECONDS = 10
 BUCKET_NS = BUCKET_SECONDS * SECOND_NS
 MAX_BUCKETS = 200_000
+_MARGIN = 1.5  # over the number of items that should do, because matches are not spread evenly
 
 
 class Windows:
@@ -53,10 +54,31 @@ class Windows:
         """Return about how many items start in a range."""
         return sum(count for _, count in self._within(time))
 
-    def windows(self, time: TimeRange, first: int, growth: int, *, oldest_first: bool = False) -> Iterator[TimeRange]:
-        """Yield adjoining ranges that cover `time`: about `first` items, then `growth` times as many, and so on."""
+    def used(self, slot_ns: int, time: TimeRange) -> dict[int, int]:
+        """Return about how many items start in each slot (a whole number of buckets) that has any."""
+        found: dict[int, int] = {}
+        for bucket, rows in self._within(time):
+            slot = bucket * BUCKET_NS // slot_ns
+            found[slot] = found.get(slot, 0) + rows
+        return found
+
+    def windows(
+        self,
+        time: TimeRange,
+        first: int,
+        growth: int,
+        *,
+        oldest_first: bool = False,
+        found: Callable[[], float] = lambda: 0.0,
+    ) -> Iterator[TimeRange]:
+        """Yield adjoining ranges that cover `time`: about `first` items, then `growth` times as many, and so on.
+
+        `found` tells which share of what is wanted the ranges so far have brought: the next one is only as large as
+        it takes to bring the rest at that rate, and some more.
+        """
         buckets = self._within(time)
-        edge, counted, target = (time.start if oldest_first else time.end), 0.0, first
+        edge, counted, seen = (time.start if oldest_first else time.end), 0.0, 0.0
+        target: float = first
         for bucket, rows in buckets if oldest_first else reversed(buckets):
             if counted + rows < target:
                 counted += rows
@@ -67,7 +89,8 @@ class Windows:
                 cut = bucket * BUCKET_NS + offset * SECOND_NS
                 if counted >= target and time.start < cut < time.end:
                     yield TimeRange(edge, cut) if oldest_first else TimeRange(cut, edge)
-                    edge, counted, target = cut, 0.0, target * growth
+                    seen += counted
+                    edge, counted, target = cut, 0.0, _next_target(target * growth, first, seen, found())
         if oldest_first and edge < time.end:
             yield TimeRange(edge, time.end)
         if not oldest_first and edge > time.start:
@@ -78,3 +101,9 @@ class Windows:
             low = bisect_left(self._order, time.start // BUCKET_NS)
             high = bisect_left(self._order, -(-time.end // BUCKET_NS))
             return [(bucket, self._rows[bucket]) for bucket in self._order[low:high]]
+
+
+def _next_target(most: float, least: float, seen: float, found: float) -> float:
+    if found <= 0:
+        return most
+    return min(most, max(least, seen * (1 - found) / found * _MARGIN))

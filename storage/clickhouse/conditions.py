@@ -4,14 +4,19 @@ from dataclasses import dataclass
 
 from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
 from storage.clickhouse.bindings import Bindings
-from storage.clickhouse.entries import MAP, entry_exists, nested_exists
+from storage.clickhouse.entries import item_entry_exists, nested_exists
 from storage.clickhouse.fields import SCOPE_FIELDS, field_sql
 from storage.clickhouse.lookups import Answers, Lookup, Lookups, levels
 
 
-def filter_sql(lookups: Lookups, part: Filter, signal: Signal, bindings: Bindings) -> str:
-    """Return a boolean SQL expression for a filter; asks the small tables where it has to."""
-    return _Compiler(signal, bindings, lookups.ask(part, signal)).sql(part)
+def filter_sql(
+    lookups: Lookups, part: Filter, signal: Signal, bindings: Bindings, service_name: str | None = None
+) -> str:
+    """Return a boolean SQL expression for a filter; asks the small tables where it has to.
+
+    `service_name`: what the query demands of every match beside the filter, so that indexes can use it.
+    """
+    return _Compiler(signal, bindings, lookups.ask(part, signal), service_name).sql(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,7 @@ class _Compiler:
     signal: Signal
     bindings: Bindings
     answers: Answers
+    service_name: str | None
 
     def sql(self, part: Filter) -> str:
         match part:
@@ -38,7 +44,7 @@ class _Compiler:
 
     def _at(self, level: Level, condition: Condition) -> str:
         if level is Level.ITEM:
-            return entry_exists(MAP, condition, self.bindings)
+            return item_entry_exists(condition, self.service_name, self.bindings)
         lookup = Lookup(level, condition)
         if level in (Level.RESOURCE, Level.SCOPE):
             return self.answers.context_sql(lookup, self.bindings)

@@ -1,6 +1,6 @@
 """How many items there are in each ten seconds: a hint that chooses search windows, so it may be a little off."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from storage.api import TimeRange
@@ -43,10 +43,18 @@ class Histogram(Windows):
         self._refresh()
         return super().rows(time)
 
-    def windows(self, time: TimeRange, first: int, growth: int, *, oldest_first: bool = False) -> Iterator[TimeRange]:
+    def windows(
+        self,
+        time: TimeRange,
+        first: int,
+        growth: int,
+        *,
+        oldest_first: bool = False,
+        found: Callable[[], float] = lambda: 0.0,
+    ) -> Iterator[TimeRange]:
         """See `Windows.windows`."""
         self._refresh()
-        return super().windows(time, first, growth, oldest_first=oldest_first)
+        return super().windows(time, first, growth, oldest_first=oldest_first, found=found)
 
     def _refresh(self) -> None:
         if not self._engine.exclusive and monotonic() - self._loaded > _REFRESH_SECONDS:

@@ -100,12 +100,16 @@ class LogTable:
         if query.text:
             parts.append(body_contains(query.text, bindings))
         if query.filter is not None:
-            parts.append(filter_sql(self._lookups, query.filter, Signal.LOGS, bindings))
+            parts.append(filter_sql(self._lookups, query.filter, Signal.LOGS, bindings, query.service_name))
         return _Search(" AND ".join(parts or ["1"]), bindings, query.oldest_first)
 
     def _edge(self, reach: TimeRange, search: _Search, wanted: int) -> TimeRange:
         """Return the part of the range that holds the first `wanted` matches, looking at times only."""
-        for window in self._histogram.windows(reach, _FIRST, _GROWTH, oldest_first=search.oldest_first):
+        asked = wanted
+        windows = self._histogram.windows(
+            reach, _FIRST, _GROWTH, oldest_first=search.oldest_first, found=lambda: 1 - wanted / asked
+        )
+        for window in windows:
             bindings = search.bindings.copy()
             rows = self._engine.query(
                 f"""

@@ -1,14 +1,15 @@
-"""What a filter has to know of the small tables before it becomes SQL over items, asked in one query at most.
+"""What a filter has to know of the small tables before it becomes SQL over items, asked in two queries at most.
 
-Conditions on resources and scopes become lists of ids. An attribute key that no event (link) ever had drops that
-branch. Both keep the usual search, a value of the span's own attributes, within reach of its index.
+Conditions on resources and scopes become lists of ids. An attribute key that no resource, scope, event or link ever had
+drops that branch, and that is remembered by key: the usual search, of a value of the span's own attributes, then asks
+nothing, and its index decides alone.
 """
 
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
+from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal
 from storage.clickhouse.bindings import Bindings, id_list
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.entries import MAP, entry_exists
@@ -67,7 +68,15 @@ class Lookups:
 
     def ask(self, part: Filter, signal: Signal) -> Answers:
         """Answer all questions that a filter raises."""
-        wanted = dict.fromkeys(_lookups(part, signal))
+        wanted = list(dict.fromkeys(_lookups(part, signal)))
+        if not self._engine.exclusive:
+            return Answers(self._ask(wanted))
+        keys = {lookup: key for lookup in wanted if (key := _of_key(lookup)) is not None}
+        used = self._ask(list(dict.fromkeys(keys.values())))
+        answered = {lookup: used[key] for lookup, key in keys.items() if lookup.level in _NESTED or not used[key]}
+        return Answers(answered | self._ask([lookup for lookup in wanted if lookup not in answered]))
+
+    def _ask(self, wanted: list[Lookup]) -> dict[Lookup, list[bytes]]:
         with self._lock:
             version = self._version
             found = {lookup: self._known[lookup] for lookup in wanted if lookup in self._known}
@@ -77,9 +86,14 @@ class Lookups:
             found |= asked
             with self._lock:
                 # Answers from before a change must not outlive it; another process may change the tables unseen.
-                if self._engine.exclusive and version == self._version and len(self._known) < _MAX_KNOWN:
-                    self._known |= asked
-        return Answers(found)
+                if self._engine.exclusive and version == self._version:
+                    self._remember(asked)
+        return found
+
+    def _remember(self, asked: Mapping[Lookup, list[bytes]]) -> None:
+        self._known |= asked
+        while len(self._known) > _MAX_KNOWN:
+            del self._known[next(iter(self._known))]  # the oldest
 
     def forget(self) -> None:
         """Note that the small tables have changed."""
@@ -109,6 +123,13 @@ def _lookups(part: Filter, signal: Signal) -> Iterator[Lookup]:
                 yield Lookup(Level.SCOPE, part)
         case Condition():
             yield from (Lookup(level, part) for level in levels(part.level, signal) if level is not Level.ITEM)
+
+
+def _of_key(lookup: Lookup) -> Lookup | None:
+    """Return the question whether the key of a condition on attributes occurs at all: without it none can hold."""
+    if isinstance(lookup.condition, FieldCondition):
+        return None
+    return Lookup(lookup.level, Condition(lookup.condition.key, Op.EXISTS))
 
 
 def _select(number: int, lookup: Lookup, bindings: Bindings) -> str:

@@ -8,11 +8,13 @@ from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import id_list
 from storage.clickhouse.columns import SPAN_COLUMNS, stored
 from storage.clickhouse.contexts import ContextTable
-from storage.clickhouse.engine import Engine
+from storage.clickhouse.engine import Engine, Settings
 from storage.copies import ordered, repeated, without_copies
 from storage.schemas import SPANS
 
 _IDENTITY = ("trace_id", "span_id", "start_time_unix_nano")
+
+_ONE_TRACE: Settings = {"max_threads": 1}  # a few granules: handing them to a second thread costs a millisecond
 
 
 class TraceTable:
@@ -37,7 +39,8 @@ class TraceTable:
 
     def _read(self, ids: list[bytes], names: list[str]) -> pa.Table:
         selected = ", ".join(stored(names)) if len(names) < len(SPANS) else ", ".join(SPAN_COLUMNS)
-        found = self._engine.query(f"SELECT {selected} FROM spans PREWHERE trace_id IN ({id_list(ids)})")
+        sql = f"SELECT {selected} FROM spans PREWHERE trace_id IN ({id_list(ids)})"
+        found = self._engine.query(sql, settings=_ONE_TRACE if len(ids) == 1 else None)
         names = list(SPANS.names) if len(names) >= len(SPANS) else names
         found = found.rename_columns(names)
         for name, table in (("resource", self._resources), ("scope", self._scopes)):

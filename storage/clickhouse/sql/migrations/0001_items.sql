@@ -1,5 +1,7 @@
 -- Items: spans, log records, agentic spans. Times are integers: an Arrow int64 becomes a DateTime64 as *seconds*.
--- The second that leads the sort key keeps the newest items together; ids inside it make traces contiguous. Strings keep
+-- The second that leads the sort key keeps the newest items together; ids inside it make traces contiguous. It alone is
+-- the primary key: with the ids in it, a trace by id compares itself with every mark (measured: 2.5 ms at 5 M spans).
+-- Attribute values are indexed together with one of eight shares of all services: see `entries.py`. Strings keep
 -- their sizes inline ('single_stream'): fewer files to write and fsync, and maps read a third faster. Small compressed
 -- blocks: a trace is a few rows of every column. What people read (hex ids, dates) is in views: alias columns would cost
 -- every query on the table half a millisecond. Merges of eight parts rather than five: a third fewer rows are rewritten
@@ -43,13 +45,15 @@ CREATE TABLE spans {on_cluster}
     day Date CODEC(ZSTD(1)),
 
     INDEX trace_id trace_id TYPE bloom_filter(0.0005) GRANULARITY 1,
-    INDEX attribute_values mapValues(attributes) TYPE bloom_filter(0.0025) GRANULARITY 1,
+    INDEX attribute_values arrayMap(v -> cityHash64(v, cityHash64(service_name) % 8), mapValues(attributes))
+        TYPE bloom_filter(0.0025) GRANULARITY 1,
     INDEX nested_values arrayConcat(
         arrayFlatten(arrayMap(m -> mapValues(m), events.attributes)),
         arrayFlatten(arrayMap(m -> mapValues(m), links.attributes))) TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = {merge_tree}
 PARTITION BY day
+PRIMARY KEY intDiv(start_time_unix_nano, 1000000000)
 ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
     {deduplication}, string_serialization_version = 'single_stream',
@@ -79,7 +83,8 @@ CREATE TABLE logs {on_cluster}
 
     INDEX trace_id trace_id TYPE bloom_filter(0.0005) GRANULARITY 1,
     INDEX body_ngrams lowerUTF8(body) TYPE ngrambf_v1(4, 8192, 2, 0) GRANULARITY 1,
-    INDEX attribute_values mapValues(attributes) TYPE bloom_filter(0.0025) GRANULARITY 1
+    INDEX attribute_values arrayMap(v -> cityHash64(v, cityHash64(service_name) % 8), mapValues(attributes))
+        TYPE bloom_filter(0.0025) GRANULARITY 1
 )
 ENGINE = {merge_tree}
 PARTITION BY day
@@ -123,6 +128,7 @@ CREATE TABLE agent_spans {on_cluster}
 )
 ENGINE = {merge_tree}
 PARTITION BY day
+PRIMARY KEY intDiv(start_time_unix_nano, 1000000000)
 ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
     {deduplication}, string_serialization_version = 'single_stream',
