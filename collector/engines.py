@@ -8,7 +8,8 @@ from collector import settings
 from collector.config.model import Config
 from storage.agents import AgentStorage
 from storage.clickhouse.embedded import open_embedded
-from storage.clickhouse.schema import open_embedded_schema
+from storage.clickhouse.schema import open_embedded_schema, open_server_schema
+from storage.clickhouse.server import open_server
 from storage.postgres.local import LocalServer
 from storage.postgres.schema import open_postgres_schema
 from storage.postgres.storage import open_postgres
@@ -25,6 +26,8 @@ def open_engine(config: Config, undo: contextlib.ExitStack, *, as_guest: bool = 
     written = settings.store(config)
     if written.engine == "embedded":
         return open_embedded(settings.store_directory(config), settings.embedded(written))
+    if written.engine == "clickhouse":
+        return open_server(settings.clickhouse(written))
     return open_postgres(settings.postgres(written, _dsn(config, undo, as_guest)))
 
 
@@ -33,6 +36,8 @@ def open_schema(config: Config, undo: contextlib.ExitStack) -> Schema:
     written = settings.store(config)
     if written.engine == "embedded":
         return open_embedded_schema(settings.store_directory(config), settings.embedded(written))
+    if written.engine == "clickhouse":
+        return open_server_schema(settings.clickhouse(written))
     return open_postgres_schema(settings.postgres(written, _dsn(config, undo, as_guest=True)))
 
 

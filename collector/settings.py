@@ -17,7 +17,7 @@ from collector.receivers.auth import ApiKeys, Authenticator
 from collector.receivers.errors import Unauthenticated
 from collector.receivers.settings import CorsSettings, GrpcSettings, HttpSettings, TlsSettings
 from storage.api import RetentionPolicy
-from storage.clickhouse.settings import EmbeddedSettings
+from storage.clickhouse.settings import EmbeddedSettings, ServerSettings
 from storage.postgres.settings import PostgresSettings
 
 
@@ -38,6 +38,8 @@ def store_place(config: Config) -> str:
     """Return where the store is, for people; a connection string may hold a password and is not shown."""
     if store(config).engine == "postgres" and store(config).dsn is not None:
         return "PostgreSQL"
+    if store(config).engine == "clickhouse":
+        return ", ".join(store(config).clickhouse.endpoints)
     return str(store_directory(config).resolve())
 
 
@@ -72,6 +74,30 @@ def embedded(storage: Storage) -> EmbeddedSettings:
         query_seconds=storage.query_timeout.total_seconds(),
         query_threads=storage.query_threads,
         connections=storage.max_queries,
+    )
+
+
+def clickhouse(storage: Storage) -> ServerSettings:
+    """Return the settings of ClickHouse servers."""
+    given = storage.clickhouse
+    return ServerSettings(
+        endpoints=given.endpoints,
+        database=given.database,
+        username=given.username,
+        password=given.password,
+        cluster=given.cluster,
+        insert_quorum=given.insert_quorum,
+        ca_file=given.tls.ca_file,
+        cert_file=given.tls.cert_file,
+        key_file=given.tls.key_file,
+        verify=not given.tls.insecure_skip_verify,
+        compression=given.compression,
+        query_memory_bytes=storage.query_memory_limit,
+        query_seconds=storage.query_timeout.total_seconds(),
+        query_threads=storage.query_threads,
+        write_seconds=given.write_timeout.total_seconds(),
+        connections=storage.max_queries,
+        connect_seconds=given.connect_timeout.total_seconds(),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from collector.config.clickhouse import ClickHouse
 from collector.config.forwarding import FORWARDERS, OtlpExporter, OtlpHttpExporter, ZipkinExporter
 from collector.config.values import Duration, Section, Size, setting
 
@@ -35,10 +36,12 @@ class Retention(Section):
 class Storage(Section):
     """Keeps telemetry and answers queries."""
 
-    engine: Literal["embedded", "postgres"] = Field(
+    engine: Literal["embedded", "clickhouse", "postgres"] = Field(
         default="embedded",
-        description="`embedded`: ClickHouse in this process, nothing to install. `postgres`: PostgreSQL, 15 or newer.",
+        description="`embedded`: ClickHouse in this process, nothing to install. `clickhouse`: a ClickHouse server or"
+        " cluster, 26.3 or newer. `postgres`: PostgreSQL, 15 or newer.",
     )
+    clickhouse: ClickHouse = Field(default=ClickHouse(), description="The servers, for the engine `clickhouse`.")
     directory: Path | None = Field(
         default=None,
         description="Where the data is; null means `<data_dir>/clickhouse`, or `<data_dir>/pg` for a local PostgreSQL.",

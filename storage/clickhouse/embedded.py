@@ -20,26 +20,13 @@ from storage.agents import AgentStorage
 from storage.clickhouse.dialect import Dialect
 from storage.clickhouse.engine import Parameters, Settings
 from storage.clickhouse.errors import raise_port_error
+from storage.clickhouse.options import INSERT, deduplication, limits
 from storage.clickhouse.settings import MIB, EmbeddedSettings
 from storage.clickhouse.storage import open_storage
 from storage.errors import StorageUnavailable
 
 _DATABASE = "baton"
 _LOCK_FILE = "baton.lock"
-
-# One block for each partition, whatever the batch's size: the deduplication token only holds for equal blocks.
-_INSERT_SETTINGS: Settings = {
-    "async_insert": 0,
-    "max_insert_threads": 1,
-    "max_threads": 1,
-    "max_block_size": 1 << 24,
-    "max_insert_block_size": 1 << 24,
-    "min_insert_block_size_rows": 1 << 24,
-    "min_insert_block_size_bytes": 1 << 40,
-    "max_partitions_per_insert_block": 0,
-    "max_execution_time": 0,
-    "max_memory_usage": 0,  # what is acknowledged must go in: only the engine's own ceiling holds
-}
 
 
 def _engine_options(settings: EmbeddedSettings) -> dict[str, str | int]:
@@ -66,18 +53,8 @@ def _engine_options(settings: EmbeddedSettings) -> dict[str, str | int]:
 
 def _session_options(settings: EmbeddedSettings) -> dict[str, str | int | float]:
     """Return the settings of every query that does not set its own."""
-    return {
-        "max_threads": settings.query_threads,
-        "max_memory_usage": settings.query_memory_bytes,
-        "max_bytes_before_external_group_by": settings.query_memory_bytes // 2,
-        "max_bytes_before_external_sort": settings.query_memory_bytes // 2,
-        "max_execution_time": settings.query_seconds,
-        "output_format_arrow_string_as_string": 0,
-        "output_format_arrow_compression_method": "none",
-        "log_queries": 0,
-        # Looking at indexes before the read, not beside it: a quarter less time for a trace by id (measured).
-        "use_skip_indexes_on_data_read": 0,
-    }
+    given = limits(settings.query_threads, settings.query_memory_bytes, settings.query_seconds)
+    return given | {"output_format_arrow_compression_method": "none", "log_queries": 0}
 
 
 class EmbeddedEngine:
@@ -155,11 +132,8 @@ class EmbeddedEngine:
         """See `Engine.insert`. One caller at a time, else the duplicate count may be another's."""
         rows = rows.select(list(columns)).combine_chunks()  # the engine finds it by its name: `Python(rows)`
         names = ", ".join(columns)
-        settings = {
-            **_INSERT_SETTINGS,
-            **({"insert_deduplication_token": token} if token else {"insert_deduplicate": 0}),
-        }
-        sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM Python(rows)" + _settings_clause(settings)
+        settings = _settings_clause({**INSERT, **deduplication(token)})
+        sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM Python(rows)" + settings
         with self._connection() as connection:
             try:
                 before = _duplicates(connection)

@@ -26,7 +26,7 @@ _REJECTED = {
     456: "UNKNOWN_QUERY_PARAMETER",
     457: "BAD_QUERY_PARAMETER",
 }
-_CODE = re.compile(r"Code: (\d+)\.")
+_CODE = re.compile(r"Code: (\d+)\.")  # as in the engine's messages and in the bodies of a server's answers
 _MESSAGE_LIMIT = 500
 
 

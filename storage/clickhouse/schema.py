@@ -5,7 +5,8 @@ from pathlib import Path
 from storage.clickhouse.embedded import EmbeddedEngine
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.migrations import migrate, scripts
-from storage.clickhouse.settings import EmbeddedSettings
+from storage.clickhouse.server import ServerEngine
+from storage.clickhouse.settings import EmbeddedSettings, ServerSettings
 from storage.schema_version import Schema, SchemaState
 
 
@@ -42,3 +43,8 @@ class ClickHouseSchema:
 def open_embedded_schema(path: Path, settings: EmbeddedSettings | None = None) -> Schema:
     """Open a folder without touching its tables. Raises StorageUnavailable when another process holds it."""
     return ClickHouseSchema(EmbeddedEngine(path, settings or EmbeddedSettings()))
+
+
+def open_server_schema(settings: ServerSettings) -> Schema:
+    """Connect without touching tables; see `ServerEngine` for what is raised."""
+    return ClickHouseSchema(ServerEngine(settings))

@@ -94,7 +94,7 @@ def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
         "receivers.otlp.protocols.http.tls.key_file": "field required",
         "receivers.jaeger": "unknown component type; known: otlp, zipkin",
         "processors.agent_transfers.quiet_period": found["processors.agent_transfers.quiet_period"],
-        "exporters.storage.engine": "input should be 'embedded' or 'postgres'",
+        "exporters.storage.engine": "input should be 'embedded', 'clickhouse' or 'postgres'",
         "exporters.storage.retention.traces": 'retention works in whole days: write "7d", or null to keep everything',
         "extensions.query.base_path": 'write a path such as "/obs/baton": a slash first, none last',
         "service.telemetry.logs.level": found["service.telemetry.logs.level"],
