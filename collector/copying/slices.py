@@ -11,7 +11,7 @@ from storage.bulk import STEP_NS
 # What a checkpoint stands for: lost and done again when a copy is killed.
 SLICE_ROWS = 131_072
 # As large as an insert of the ingest path may be.
-INSERT_ROWS, INSERT_BYTES = 65_536, 32 << 20
+INSERT_ROWS, INSERT_BYTES = 32_768, 16 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _SHIFT = STEP_NS.bit_length() - 1
 _UNLIMITED: Settings = {"max_execution_time": 0}
 # One thread: two would hold twice the blocks, and the other end of a copy wants the second core.
 _STREAMING: Settings = {**_UNLIMITED, "max_threads": 1}
-_TABLE_ROWS, _TABLE_BYTES = 65_536, 24 << 20
+_TABLE_ROWS, _TABLE_BYTES = 16_384, 12 << 20
 
 
 class BulkTables:
