@@ -1,6 +1,7 @@
 """The reading half of a copy: a day of the source, slice by slice, without what the target has already."""
 
 import contextlib
+from bisect import bisect_left
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,7 @@ from collector.copying.difference import Held
 from collector.copying.hashing import RowHasher
 from collector.copying.slices import Slice, inserts, slices
 from storage.api import TimeRange
-from storage.bulk import STEP_NS, BulkReader, ItemTable
+from storage.bulk import BulkReader, ItemTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ def pieces(
     """
     hasher = RowHasher()
     steps = [(step, rows) for step, rows in source.count_steps(table, day) if step >= start]
-    taken = {step for step, _ in target.count_steps(table, day)}
+    taken = [step for step, _ in target.count_steps(table, day)]
     for part in slices(steps):
         held = None
-        if not taken.isdisjoint(range(part.time.start, part.time.end, STEP_NS)):
+        if bisect_left(taken, part.time.start) < bisect_left(taken, part.time.end):
             held = Held(hasher, target.read_slice(table, day, part.time))
         yield from _slice(source, table, day, part, held)
 
