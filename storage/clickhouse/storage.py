@@ -29,6 +29,7 @@ from storage.clickhouse.agents import AgentItems
 from storage.clickhouse.bulk import BulkTables
 from storage.clickhouse.catalogue import Catalogue
 from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.dependencies import DependencyCounts
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.figures import Figures
 from storage.clickhouse.histogram import Histogram
@@ -68,6 +69,7 @@ class ClickHouseStorage:
         self._logs = LogTable(engine, contexts, self._log_times, self._lookups)
         self._suggestions = Suggestions(engine, {Signal.TRACES: self._span_times, Signal.LOGS: self._log_times})
         self._figures = Figures(engine, self._span_times)
+        self._dependencies = DependencyCounts(engine, self._span_times)
         self._retention = Retention(engine, removals)
         self._agent_items, self._agent_rows = AgentItems(engine, *contexts), AgentRows(engine)
         self._agent_figures, self._bulk = AgentFigures(engine), BulkTables(engine, *contexts)
@@ -111,7 +113,7 @@ class ClickHouseStorage:
 
     def dependencies(self, time: TimeRange, service_name: str | None = None) -> list[Dependency]:
         """See `TraceReader.dependencies`."""
-        return self._figures.dependencies(time, service_name)
+        return self._dependencies.count(time, service_name)
 
     def span_metrics(self, query: SpanMetricsQuery) -> pa.Table:
         """See `TraceReader.span_metrics`."""
@@ -233,6 +235,7 @@ class ClickHouseStorage:
 
     def _forget(self) -> None:
         self._lookups.forget()
+        self._dependencies.forget()
         self._catalogue.clear()
         self._resources.clear()
         self._scopes.clear()
