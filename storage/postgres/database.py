@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.types.string import ByteaBinaryLoader
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from storage.errors import StorageRejected
 from storage.postgres.errors import STOPPED, port_errors
@@ -35,11 +35,10 @@ class Database:
         self.settings = settings
         self.schema = settings.db_schema
         with port_errors(writing=True):
-            with psycopg.connect(
-                settings.dsn.get_secret_value(), autocommit=True, connect_timeout=max(2, int(settings.connect_seconds))
-            ) as first:
+            with self._first() as first:
                 self.version = first.info.server_version
-                _check(first)
+                check_version(self.version)
+                _check_encoding(first)
                 self.lower_collation = _lower_collation(first)
                 self.lz4 = _has_lz4(first)
             self._pool: ConnectionPool[Connection] = ConnectionPool(
@@ -89,13 +88,13 @@ class Database:
         """Run a read, once more when the connection had been lost: the server may have been restarted long ago."""
         with port_errors():
             try:
-                with self._pool.connection() as connection:
+                with self._connection() as connection:
                     return run(connection, sql.encode(), values)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if error.sqlstate in STOPPED:
                     raise
                 self._pool.check()
-                with self._pool.connection() as connection:
+                with self._connection() as connection:
                     return run(connection, sql.encode(), values)
 
     @staticmethod
@@ -133,9 +132,23 @@ class Database:
         self._pool.close()
 
     @contextlib.contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with contextlib.ExitStack() as held:
+            try:
+                connection = held.enter_context(self._pool.connection())
+            except PoolTimeout:
+                self._first().close()  # the pool does not say why it could not connect
+                raise
+            yield connection
+
+    def _first(self) -> Connection:
+        seconds = max(2, int(self.settings.connect_seconds))
+        return psycopg.connect(self.settings.dsn.get_secret_value(), autocommit=True, connect_timeout=seconds)
+
+    @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
         self._pool.check()  # connections may have died unnoticed since the last write
-        with self._pool.connection() as connection:
+        with self._connection() as connection:
             _set_timeout(connection, self.settings.write_seconds)
             try:
                 yield connection
@@ -170,10 +183,17 @@ def _set_timeout(connection: Connection, seconds: float) -> None:
     connection.execute(f"SET statement_timeout = {int(seconds * 1000)}".encode())
 
 
-def _check(connection: Connection) -> None:
-    major = connection.info.server_version // 10_000
+def check_version(server_version: int) -> None:
+    """Refuse a server that is too old; `server_version` as libpq gives it: 150004 is 15.4, 90624 is 9.6.24.
+
+    Raises: StorageRejected.
+    """
+    major = server_version // 10_000
     if major < MIN_VERSION:
         raise StorageRejected(f"this server is PostgreSQL {major}; Baton needs {MIN_VERSION} or newer")
+
+
+def _check_encoding(connection: Connection) -> None:
     row = connection.execute("SHOW server_encoding").fetchone()
     if row is None or row[0] != "UTF8":
         raise StorageRejected(f"the database's encoding is {row[0] if row else 'unknown'}; Baton needs UTF8")

@@ -82,10 +82,24 @@ def test_a_slow_query_is_stopped(store: AgentStorage) -> None:
     store.ping()
 
 
-def test_an_older_server_is_refused(postgres_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("version", "major"), [(140_012, 14), (149_999, 14), (90_624, 9)])
+def test_an_older_version_is_refused(version: int, major: int) -> None:
+    with pytest.raises(StorageRejected, match=f"this server is PostgreSQL {major}; Baton needs 15 or newer"):
+        database.check_version(version)
+    for good in (150_000, 150_018, 170_002, 180_000):
+        database.check_version(good)
+
+
+def test_the_version_is_asked_of_the_server(postgres_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "MIN_VERSION", 99)
     with pytest.raises(StorageRejected, match="Baton needs 99 or newer"):
         open_database("failures")
+
+
+def test_a_database_that_is_not_there(postgres_server: LocalServer) -> None:
+    dsn = psycopg.conninfo.make_conninfo(os.environ[SERVER], dbname="nowhere")
+    with pytest.raises(StorageUnavailable, match='database "nowhere" does not exist'):
+        open_postgres(PostgresSettings(dsn=SecretStr(dsn)))
 
 
 def test_a_database_that_is_not_utf8_is_refused(postgres_server: LocalServer) -> None:
