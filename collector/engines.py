@@ -42,8 +42,10 @@ def open_schema(config: Config, undo: contextlib.ExitStack) -> Schema:
 
 
 def is_there(config: Config) -> bool:
-    """Tell whether there is a store to open; one behind a connection string is taken to be there."""
+    """Tell whether there is a store to open; servers that are named are taken to be there."""
     written, folder = settings.store(config), settings.store_directory(config)
+    if written.engine == "clickhouse":
+        return True
     if written.engine == "embedded":
         return (folder / "store").is_dir()
     return written.dsn is not None or (folder / "data" / "PG_VERSION").is_file()

@@ -35,6 +35,8 @@ class End:
     def identity(self) -> tuple[str, ...]:
         """What two names of the same store have in common."""
         store = settings.store(self.config)
+        if store.engine == "clickhouse":
+            return store.engine, *sorted(store.clickhouse.endpoints), store.clickhouse.database
         where = store.dsn.get_secret_value() if store.dsn else str(settings.store_directory(self.config).resolve())
         return store.engine, where, store.database_schema
 
