@@ -7,6 +7,7 @@ along, so that each shard stores its part once.
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -70,10 +71,14 @@ class ServerEngine:
     ) -> Iterator[pa.Table]:
         """See `Engine.stream`."""
         bound, options = dict(parameters or {}), dict(settings or {})
-        response = self._connections.run(lambda client: client.raw_stream(sql, bound, options, "ArrowStream"))
-        with response, _whole_answers(), pa.ipc.open_stream(response) as reader:
-            for block in reader:
-                yield pa.Table.from_batches([block])
+        response: Any = self._connections.run(lambda client: client.raw_stream(sql, bound, options, "ArrowStream"))
+        try:
+            with _whole_answers(), pa.ipc.open_stream(response) as reader:
+                for block in reader:
+                    yield pa.Table.from_batches([block])
+        finally:
+            response.close()
+            response.release_conn()  # else its place among the connections is lost
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         """See `Engine.command`."""

@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import yaml
 
+from collector import settings
 from collector.config.load import load
 from collector.config.references import endpoints
 
@@ -51,8 +53,46 @@ def test_what_compose_waits_for_can_become_healthy() -> None:
     assert all(
         service["depends_on"] == {"baton": {"condition": "service_healthy"}}
         for name, service in COMPOSE["services"].items()
-        if name not in ("baton", "postgres")
+        if name not in ("baton", "postgres", "clickhouse")
     )
+
+
+def test_the_cluster_is_two_shards_of_two_replicas_that_know_each_other() -> None:
+    folder = ROOT / "docker/cluster"
+    services: dict[str, Any] = yaml.safe_load((folder / "compose.yml").read_text())["services"]
+    servers = ElementTree.parse(folder / "cluster.xml").getroot()
+    keeper = ElementTree.parse(folder / "keeper.xml").getroot()
+    environment = {name: service["environment"] for name, service in services.items() if "clickhouse" in name}
+
+    shards = [[host.text or "" for host in shard.iter("host")] for shard in servers.iter("shard") if len(shard)]
+    assert [len(replicas) for replicas in shards] == [2, 2]
+    for number, replicas in enumerate(shards, 1):
+        assert {environment[name]["SHARD"] for name in replicas} == {str(number)}
+        assert {environment[name]["REPLICA"] for name in replicas} == {"1", "2"}
+    assert {host.text for host in servers.findall("zookeeper/node/host")} == {n for n in services if "keeper" in n}
+    assert {port.text for port in servers.findall("zookeeper/node/port")} == {keeper.findtext("keeper_server/tcp_port")}
+    assert {host.text for host in keeper.iter("hostname")} == {n for n in services if "keeper" in n}
+    assert [element.text for element in servers.iter("internal_replication")] == ["true", "true"]
+
+
+def test_baton_on_the_cluster_finds_it_and_the_balancer_finds_baton() -> None:
+    folder = ROOT / "docker/cluster"
+    services: dict[str, Any] = yaml.safe_load((folder / "compose.yml").read_text())["services"]
+    files = [ROOT / "docker/otel-config.yaml", folder / "baton.yaml"]
+    config = load(files, environment={"CLICKHOUSE_USER": "baton", "CLICKHOUSE_PASSWORD": "secret"})
+    written = settings.store(config)
+
+    assert written.engine == "clickhouse"
+    assert {url.split("//")[1].split(":")[0] for url in written.clickhouse.endpoints} == {
+        name for name in services if name.startswith("clickhouse-")
+    }
+    assert ElementTree.parse(folder / "cluster.xml").find(f"remote_servers/{written.clickhouse.cluster}") is not None
+    upstreams = re.findall(r"server (baton-\d):(\d+);", (folder / "nginx.conf").read_text())
+    assert {name for name, _ in upstreams} == {name for name in services if name.startswith("baton-")}
+    assert {int(port) for _, port in upstreams} <= listening()
+    assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
+    mounted = {v.split(":")[0] for service in services.values() for v in service["volumes"] if v.startswith("./")}
+    assert all((folder / path).is_file() for path in mounted)
 
 
 def test_the_container_runs_as_nobody_special_and_copies_what_exists() -> None:
