@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from storage.agents import AgentStorage
 from storage.clickhouse.embedded import open_embedded
 from storage.postgres.local import LocalServer
 from storage.postgres.timescale import SERVER_OPTIONS
+from tests import clickhouse
 from tests.postgres import SERVER, has_timescale, open_database, running_server
 
 
@@ -41,5 +43,28 @@ def postgres_engine(postgres_server: LocalServer) -> Iterator[AgentStorage]:
 def hypertables_engine(postgres_server: LocalServer) -> Iterator[AgentStorage]:
     """A store with hypertables, on a database of its own. Who uses it purges it first."""
     opened = open_database("hypertables", timescaledb=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A ClickHouse server for the whole run; its address is in the environment."""
+    with clickhouse.running_server(tmp_path_factory.mktemp("clickhouse")):
+        yield
+
+
+@pytest.fixture(scope="session")
+def clickhouse_engine(clickhouse_server: None) -> Iterator[AgentStorage]:
+    """A store on a ClickHouse server. Who uses it purges it first."""
+    opened = clickhouse.open_folder(Path("shared"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_cluster(clickhouse_server: None) -> Iterator[AgentStorage]:
+    """A store on a ClickHouse cluster. Who uses it purges it first."""
+    opened = clickhouse.open_folder_on_cluster(Path("shared"))
     yield opened
     opened.close()
