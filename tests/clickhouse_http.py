@@ -15,11 +15,12 @@ import sys
 import tempfile
 import threading
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 PASSWORD = "let-me-in"
@@ -49,7 +50,8 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         import chdb  # only the process of the server pays for it
 
-        self._connect = chdb.connect
+        connect: Any = chdb.connect
+        self._connect: Callable[[str], Any] = connect
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "config.xml"
         config.write_text(_CONFIG)
