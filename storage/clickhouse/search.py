@@ -13,7 +13,7 @@ from storage.clickhouse.lookups import Lookups
 # Rows of the first window, and how much larger each next one is at most. Attributes cost 0.3 µs a row to look at
 # (measured), so a common value is found in about 10 ms; a rare one is answered by its index over the later, larger
 # windows.
-_FIRST, _GROWTH = 16_000, 16
+_FIRST, _GROWTH = 16_000, 32
 _SLACK = 8
 
 
