@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PACKAGES := collector storage exporters
 
-.PHONY: help run test test-crash test-fuzz test-ui unit lint format lock proto docs bench clean
+.PHONY: help run test test-crash test-fuzz test-engines test-ui unit lint format lock proto docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -20,10 +20,13 @@ test: lint ## lint, types, layers and every test
 	$(BIN)/python -m pytest $(ARGS)
 
 test-crash: $(VENV)/dev.stamp ## kill -9 under load, 25 times: acknowledged = stored exactly
-	BATON_KILLS=25 $(BIN)/python -m pytest tests/e2e/test_kill9.py -s $(ARGS)
+	BATON_KILLS=25 $(BIN)/python -m pytest tests/e2e/test_kill9.py tests/e2e/test_postgres_kill9.py -s $(ARGS)
 
 test-fuzz: $(VENV)/dev.stamp ## 100,000 mutated payloads: no crash, no server error, no good request lost
 	BATON_FUZZ_PAYLOADS=100000 $(BIN)/python -m pytest tests/e2e/test_fuzz_payloads.py -s $(ARGS)
+
+test-engines: $(VENV)/dev.stamp ## the contract of storage on every engine; BATON_TEST_CLICKHOUSE=<url>: on a server of yours
+	BATON_EVERY_ENGINE=1 $(BIN)/python -m pytest tests/contract $(ARGS)
 
 test-ui: $(VENV)/dev.stamp ## open a Jaeger UI build in a headless Chromium: make test-ui BATON_UI_DIR=<build>
 	BATON_UI_DIR="$(BATON_UI_DIR)" $(BIN)/python -m pytest tests/e2e/browse_ui.py $(ARGS)

@@ -21,6 +21,7 @@ from tests.postgres import hash_of
 
 URL = "BATON_TEST_CLICKHOUSE"
 _PASSWORD, _CLUSTER = f"{URL}_PASSWORD", f"{URL}_CLUSTER"
+HAS_CLUSTER = _CLUSTER in os.environ
 
 
 @contextmanager

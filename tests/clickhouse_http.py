@@ -85,6 +85,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request: settings and parameters in the URL, SQL in the URL, the body or a form, data after the SQL."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is two writes, and the second would wait for the client's ACK
     engine: Engine
 
     def do_POST(self) -> None:
