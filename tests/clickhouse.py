@@ -34,11 +34,13 @@ def running_server(folder: Path) -> Iterator[None]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        os.environ[URL] = f"http://127.0.0.1:{int(process.stdout.readline())}"
+        named = {URL: f"http://127.0.0.1:{int(process.stdout.readline())}", _CLUSTER: CLUSTER}
+        os.environ.update(named)
         try:
             yield
         finally:
-            del os.environ[URL]
+            for name in named:
+                del os.environ[name]
             process.kill()
 
 

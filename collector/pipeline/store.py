@@ -29,7 +29,7 @@ class StoreSettings:
 
     max_prepared_batches: int = 2  # further closed batches wait on disk only
     retry_seconds: float = 1.0
-    max_retry_seconds: float = 15.0
+    max_retry_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

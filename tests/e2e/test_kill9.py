@@ -27,7 +27,7 @@ from tests.e2e.exporting import (
     trace_exporters,
 )
 
-KILLS = int(os.environ.get("BATON_KILLS", "4"))
+KILLS = int(os.environ.get("BATON_KILLS", "3"))
 COUNT_ROWS = """
 import json, sys
 from storage.clickhouse.embedded import open_embedded

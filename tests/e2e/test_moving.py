@@ -125,7 +125,7 @@ def test_a_copy_killed_again_and_again_stores_everything_once(place: Place) -> N
     assert place.run("copy", "--from", place.postgres, "--to", place.embedded).returncode == 0
     back.database = new_database(place.dsn, f"{place.name}_back")
     kills = 0
-    for attempt in range(6):
+    for attempt in range(4):
         with back.start("copy", "--from", place.embedded, "--to", place.postgres) as copy:
             time.sleep(1.6 + 0.25 * attempt)
             if copy.poll() is not None:

@@ -18,7 +18,7 @@ from tests.e2e.exporting import Exporters, Fate, log_exporters, settle, trace_ex
 from tests.e2e.test_kill9 import check_each, kill_at_random_moments, with_api
 from tests.postgres import install
 
-KILLS = int(os.environ.get("BATON_KILLS", "3"))
+KILLS = int(os.environ.get("BATON_KILLS", "2"))
 
 
 @pytest.mark.timeout(120 + 30 * KILLS)
