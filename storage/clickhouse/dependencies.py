@@ -2,7 +2,8 @@
 
 A join over millions of spans takes seconds, so what a minute's calls were is remembered (where no other process
 writes) and counted again when spans were added to that minute or to the quarter of an hour before it, where parents
-start. Counting again takes at most a twentieth of the time: until then an answer may lack the newest spans.
+start. Counting again takes at most a twentieth of the time: until then an answer may lack the newest spans. Where the
+minute that a range begins or ends in holds many spans, all of it counts.
 """
 
 import threading
@@ -21,6 +22,8 @@ _START = "start_time_unix_nano"
 _SLOT_NS = 6 * BUCKET_NS
 _LATE_SLOTS = 15  # a parent that comes late is noticed when it starts so many slots before its child, or fewer
 _MAX_SLOTS = 16_384
+# An end of a range with more spans than that is rounded to its whole slot, which is remembered.
+_EXACT_ROWS = 50_000
 # What takes longer is not counted again before so many times its duration has passed.
 _ALWAYS_SECONDS, _REST = 0.2, 20
 # A parent is looked for this long before and after its child.
@@ -79,9 +82,15 @@ class DependencyCounts:
         if first > last:
             return self._joined(time).values()
         ends = [TimeRange(time.start, first * _SLOT_NS), TimeRange(last * _SLOT_NS, time.end)]
-        found = [edges for end in ends if self._span_times.rows(end) for edges in self._joined(end).values()]
+        rows = [self._span_times.rows(end) for end in ends]
+        found = [
+            edges
+            for end, count in zip(ends, rows, strict=True)
+            if 0 < count <= _EXACT_ROWS
+            for edges in self._joined(end).values()
+        ]
         with self._lock:  # one counts, the others wait for what it finds
-            return found + self._whole(first, last)
+            return found + self._whole(first - (rows[0] > _EXACT_ROWS), last + (rows[1] > _EXACT_ROWS))
 
     def _whole(self, first: int, last: int) -> list[Edges]:
         used = self._span_times.used(_SLOT_NS, TimeRange((first - _LATE_SLOTS) * _SLOT_NS, last * _SLOT_NS))
