@@ -28,8 +28,8 @@ _EXACT_ROWS = 50_000
 _ALWAYS_SECONDS, _REST = 0.2, 20
 # A parent is looked for this long before and after its child.
 _PARENT_MARGIN_NS = 6 * 3600 * 10**9
-# Spans joined at once, and in all: beyond, whole traces are sampled and the counts scaled.
-_JOIN_ROWS, _JOIN_ROWS_IN_ALL = 3_000_000, 60_000_000
+# Spans joined at once. After so long no further share of the traces is joined, and the counts are scaled.
+_JOIN_ROWS, _ENOUGH_SECONDS = 3_000_000, 6.0
 _SERVER = 1 << 32  # added to the service number of a server span
 
 Edges = dict[tuple[bytes, bytes], int]
@@ -55,8 +55,8 @@ class DependencyCounts:
     def count(self, time: TimeRange, service_name: str | None) -> list[Dependency]:
         """See `storage.api.TraceReader.dependencies`.
 
-        The parent is looked for up to six hours around its child. Beyond 60 million spans the counts are scaled up
-        from a sample of whole traces.
+        The parent is looked for up to six hours around its child. Where counting takes longer than six seconds (tens
+        of millions of spans), the counts are scaled up from a sample of whole traces.
         """
         time = TimeRange(max(time.start, 0), min(time.end, MAX_UINT64 + 1))
         if time.start >= time.end:
@@ -121,11 +121,14 @@ class DependencyCounts:
         near, far = self._span_times.rows(time), self._span_times.rows(wide)
         few = near * 4 < far  # then parents are chosen by their children before they are grouped
         passes = max(1, -(-(near if few else far) // _JOIN_ROWS))
-        joined = min(passes, max(1, _JOIN_ROWS_IN_ALL // _JOIN_ROWS))
+        started, shares = monotonic(), 0
         found: dict[int, Edges] = {}
-        for number in range(joined):
-            for slot, edge, calls in self._join(time, wide, (number, passes), few):
-                _add(found.setdefault(slot, {}), {edge: calls * passes // joined})
+        while shares < passes and (not shares or monotonic() - started < _ENOUGH_SECONDS):
+            for slot, edge, calls in self._join(time, wide, (shares, passes), few):
+                _add(found.setdefault(slot, {}), {edge: calls})
+            shares += 1
+        if shares < passes:
+            found = {slot: {edge: n * passes // shares for edge, n in edges.items()} for slot, edges in found.items()}
         return found
 
     def _join(
