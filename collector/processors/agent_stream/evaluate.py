@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -33,14 +32,6 @@ class AgentStorage(TraceReader, AgentStore, Protocol):
     """What the evaluation needs of storage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """What one evaluation looked at and found."""
-
-    groups: int
-    transfers: int
-
-
 class Evaluator:
     """Recomputes groups. Calls come from one thread. Idempotent: what storage holds decides the result alone."""
 
@@ -52,15 +43,16 @@ class Evaluator:
         """Get ready for an `evaluate` that is to come."""
         self._worker.warm_up()
 
-    def evaluate(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> Evaluated:
-        """Recompute the groups of the traces, and the traceless records of the minutes.
+    def evaluate(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> int:
+        """Recompute the groups of the traces, and the traceless records of the minutes; return how many these were.
 
         Raises StorageUnavailable.
         """
         groups = self._groups(traces)
         work, days = self._work(groups, minutes)
         found = self._worker.compute(work)
-        return self._write(groups, minutes, found, days)
+        self._write(groups, minutes, found, days)
+        return len(groups) + len(minutes)
 
     def _groups(self, traces: Sequence[bytes]) -> list[tuple[bytes, ...]]:
         """Find what the traces are joined with, directly and over others."""
@@ -118,7 +110,7 @@ class Evaluator:
         large = {entry["values"] for entry in sizes.to_pylist() if entry["counts"] > MAX_GROUP_SPANS}
         return [trace for trace in traces if trace not in large]
 
-    def _write(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], found: Found, days: Days) -> Evaluated:
+    def _write(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], found: Found, days: Days) -> None:
         of_traces = found.transfers[: len(groups)]
         transfers = [(transfer.trace_id.hex(), transfer) for group in of_traces for transfer in group]
         for (service, minute), group in zip(minutes, found.transfers[len(groups) :], strict=True):
@@ -128,7 +120,6 @@ class Evaluator:
         runs = [run for group in found.runs for run in group]
         keys = [trace.hex() for group in groups for trace in group] + [_minute_key(minute) for minute in minutes]
         self._storage.replace_agent_rows(keys, transfers_table(transfers, days), runs_table(runs, days))
-        return Evaluated(len(groups) + len(minutes), len(transfers))
 
 
 def _summary(row: Mapping[str, Any]) -> TraceSummary:
