@@ -11,7 +11,7 @@ from storage.agents import (
     TransferQuery,
 )
 from storage.postgres.agent_rows import run_conditions, transfer_conditions
-from storage.postgres.agents import END, conversation_sql
+from storage.postgres.agents import END
 from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.database import Database
 from storage.postgres.decoding import plain_table
@@ -93,18 +93,6 @@ class AgentFigures:
             bindings.parameters,
         )
         return plain_table(rows, CONVERSATIONS)
-
-    def traces_of(self, conversation_id: str, limit: int) -> list[bytes]:
-        """See `AgentStore.traces_of_conversation`."""
-        bindings = Bindings()
-        rows = self._database.query(
-            f"""
-            SELECT trace_id FROM agent_spans WHERE {conversation_sql([conversation_id], bindings)}
-            GROUP BY trace_id ORDER BY min(start_time_unix_nano), trace_id LIMIT {int(limit)}
-            """,
-            bindings.parameters,
-        )
-        return [row[0] for row in rows]
 
 
 def _quantiles() -> str:

@@ -78,6 +78,17 @@ class AgentItems:
         where = f"{conversation_sql(conversation_ids, bindings)} AND {time_sql('start_time_unix_nano', time, bindings)}"
         return self._ids(f"SELECT DISTINCT trace_id FROM agent_spans WHERE {where} ORDER BY trace_id", bindings)
 
+    def of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
+        """See `AgentStore.traces_of_conversation`."""
+        bindings = Bindings()
+        return self._ids(
+            f"""
+            SELECT trace_id FROM agent_spans WHERE {conversation_sql([conversation_id], bindings)}
+            GROUP BY trace_id ORDER BY min(start_time_unix_nano), trace_id LIMIT {int(limit)}
+            """,
+            bindings,
+        )
+
     def linking_to(self, trace_ids: Sequence[bytes]) -> list[bytes]:
         """See `AgentStore.traces_linking_to`."""
         bindings = Bindings()
