@@ -142,6 +142,10 @@ class TimeRange:
     start: int
     end: int
 
+    def clamped(self) -> "TimeRange":
+        """Return the part that 64 unsigned bits can name."""
+        return TimeRange(max(self.start, 0), min(self.end, 2**64))
+
 
 @dataclass(frozen=True, slots=True)
 class TraceCursor:

@@ -13,7 +13,7 @@ from itertools import groupby
 from time import monotonic
 
 from storage.api import Dependency, TimeRange
-from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
+from storage.clickhouse.bindings import Bindings, time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.windows import BUCKET_NS
@@ -58,7 +58,7 @@ class DependencyCounts:
         The parent is looked for up to six hours around its child. Where counting takes longer than six seconds (tens
         of millions of spans), the counts are scaled up from a sample of whole traces.
         """
-        time = TimeRange(max(time.start, 0), min(time.end, MAX_UINT64 + 1))
+        time = time.clamped()
         if time.start >= time.end:
             return []
         found: Edges = {}
@@ -117,7 +117,7 @@ class DependencyCounts:
 
     def _joined(self, time: TimeRange) -> dict[int, Edges]:
         """Return the calls by slot, from the spans."""
-        wide = TimeRange(max(time.start - _PARENT_MARGIN_NS, 0), min(time.end + _PARENT_MARGIN_NS, MAX_UINT64 + 1))
+        wide = TimeRange(time.start - _PARENT_MARGIN_NS, time.end + _PARENT_MARGIN_NS).clamped()
         near, far = self._span_times.rows(time), self._span_times.rows(wide)
         few = near * 4 < far  # then parents are chosen by their children before they are grouped
         passes = max(1, -(-(near if few else far) // _JOIN_ROWS))

@@ -11,7 +11,7 @@ from storage.api import (
     TimeRange,
 )
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
+from storage.clickhouse.bindings import Bindings, time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import DURATION
 from storage.clickhouse.histogram import Histogram
@@ -29,7 +29,7 @@ class Figures:
 
     def span_metrics(self, query: SpanMetricsQuery) -> pa.Table:
         """See `storage.api.TraceReader.span_metrics`. No services or kinds given: all of them."""
-        time = clamp(query.time)
+        time = query.time.clamped()
         if time.start >= time.end:
             return SPAN_METRICS.empty_table()
         bindings = Bindings()
@@ -61,7 +61,7 @@ class Figures:
 
     def overview(self, time: TimeRange) -> Overview:
         """See `storage.api.TraceReader.overview`. Quantiles are within 1 %; over ten million spans so are traces."""
-        time = clamp(time)
+        time = time.clamped()
         if time.start >= time.end:
             return Overview(0, 0, 0, 0, 0)
         bindings = Bindings()
@@ -109,8 +109,3 @@ class Figures:
             bindings.parameters,
         )
         return rows["logs"][0].as_py(), rows["errors"][0].as_py()
-
-
-def clamp(time: TimeRange) -> TimeRange:
-    """Return the part of a range that 64 unsigned bits can name."""
-    return TimeRange(max(time.start, 0), min(time.end, MAX_UINT64 + 1))

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import MAX_UINT64, Bindings, id_list, time_sql
+from storage.clickhouse.bindings import Bindings, id_list, time_sql
 from storage.clickhouse.columns import LOG_COLUMNS
 from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.contexts import ContextTable
@@ -53,7 +53,7 @@ class LogTable:
 
     def find(self, query: LogQuery) -> LogPage:
         """See `storage.api.LogReader.find_logs`."""
-        time = TimeRange(max(query.time.start, 0), min(query.time.end, MAX_UINT64 + 1))
+        time = query.time.clamped()
         reach = _reach(time, query)
         skip = query.after.skip if query.after else 0
         if query.limit <= 0 or reach.start >= reach.end:
@@ -67,7 +67,7 @@ class LogTable:
 
     def count(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """See `storage.api.LogReader.count_logs`."""
-        time = TimeRange(max(query.time.start, 0), min(query.time.end, MAX_UINT64 + 1))
+        time = query.time.clamped()
         if time.start >= time.end:
             return []
         search = self._search(query)

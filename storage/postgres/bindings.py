@@ -80,11 +80,6 @@ def time_sql(column: str, time: TimeRange, bindings: Bindings) -> str:
     return "(" + " AND ".join(parts) + ")"
 
 
-def clamp(time: TimeRange) -> TimeRange:
-    """Return the part of a range that 64 unsigned bits can name."""
-    return TimeRange(max(time.start, 0), min(time.end, MAX_UINT64 + 1))
-
-
 def service_sql(service_name: str, bindings: Bindings) -> str:
     """Return SQL for "of this service" that the index understands."""
     name = bindings.text(service_name)

@@ -1,7 +1,7 @@
 """Which service calls which: child spans joined with their parents."""
 
 from storage.api import Dependency, TimeRange
-from storage.postgres.bindings import Bindings, clamp, time_sql
+from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.database import Database
 from storage.postgres.suggestions import text
 from storage.windows import Windows
@@ -26,10 +26,10 @@ class DependencyCounts:
         The parent is looked for up to six hours around the range. Beyond four million spans the counts are scaled up
         from a sample of whole traces.
         """
-        time = clamp(time)
+        time = time.clamped()
         if time.start >= time.end:
             return []
-        wide = clamp(TimeRange(time.start - _PARENT_MARGIN_NS, time.end + _PARENT_MARGIN_NS))
+        wide = TimeRange(time.start - _PARENT_MARGIN_NS, time.end + _PARENT_MARGIN_NS).clamped()
         share = max(1, min(_SHARES, _SHARES * _JOIN_ROWS // max(self._span_times.rows(wide), 1)))
         bindings = Bindings()
         sample = f"get_byte(trace_id, 15) < {share}" if share < _SHARES else "true"

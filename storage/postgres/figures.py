@@ -13,7 +13,7 @@ from storage.api import (
     SpanMetricsQuery,
     TimeRange,
 )
-from storage.postgres.bindings import Bindings, clamp, step_sql, time_sql
+from storage.postgres.bindings import Bindings, step_sql, time_sql
 from storage.postgres.database import Database
 from storage.postgres.suggestions import text
 
@@ -29,7 +29,7 @@ class Figures:
 
     def span_metrics(self, query: SpanMetricsQuery) -> pa.Table:
         """See `storage.api.TraceReader.span_metrics`. No services or kinds given: all of them."""
-        time = clamp(query.time)
+        time = query.time.clamped()
         if time.start >= time.end:
             return SPAN_METRICS.empty_table()
         bindings = Bindings()
@@ -65,7 +65,7 @@ class Figures:
 
     def overview(self, time: TimeRange) -> Overview:
         """See `storage.api.TraceReader.overview`. Quantiles are within 1 %."""
-        time = clamp(time)
+        time = time.clamped()
         if time.start >= time.end:
             return Overview(0, 0, 0, 0, 0)
         bindings = Bindings()

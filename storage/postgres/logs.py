@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
-from storage.postgres.bindings import Bindings, clamp, service_sql, step_sql, time_sql
+from storage.postgres.bindings import Bindings, service_sql, step_sql, time_sql
 from storage.postgres.conditions import Compiler
 from storage.postgres.database import Database, Row, quoted
 from storage.postgres.decoding import Decoder, stored_columns
@@ -35,7 +35,7 @@ class LogTable:
 
     def find(self, query: LogQuery) -> LogPage:
         """See `storage.api.LogReader.find_logs`. Records of one time stand in the order they are stored in."""
-        reach = _reach(clamp(query.time), query)
+        reach = _reach(query.time.clamped(), query)
         if query.limit <= 0 or reach.start >= reach.end:
             return LogPage(LOGS.empty_table(), None)
         search = self._search(query)
@@ -57,7 +57,7 @@ class LogTable:
 
     def count(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """See `storage.api.LogReader.count_logs`."""
-        time = clamp(query.time)
+        time = query.time.clamped()
         search = self._search(query)
         if time.start >= time.end or search.sql == "false":
             return []
