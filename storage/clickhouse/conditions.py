@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
 from storage.clickhouse.bindings import Bindings
 from storage.clickhouse.entries import item_entry_exists, nested_exists
-from storage.clickhouse.fields import SCOPE_FIELDS, field_sql
+from storage.clickhouse.fields import field_sql
 from storage.clickhouse.lookups import Answers, Lookup, Lookups, levels
+from storage.fields import SCOPE_TEXTS
 
 
 def filter_sql(
@@ -35,7 +36,7 @@ class _Compiler:
             case Not(inner):
                 return f"(NOT {self.sql(inner)})"
             case FieldCondition():
-                if part.field in SCOPE_FIELDS:
+                if part.field in SCOPE_TEXTS:
                     return self.answers.context_sql(Lookup(Level.SCOPE, part), self.bindings)
                 return field_sql(part, self.signal, self.bindings)
             case Condition():

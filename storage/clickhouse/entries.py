@@ -8,7 +8,6 @@ from storage.clickhouse.bindings import Bindings
 from storage.equality import equal_texts, parse_number
 
 _NUMBER = "t IN ('i', 'd')"
-_ORDER = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,6 @@ def _ordered(condition: Condition, bindings: Bindings) -> str:
     if number is None or (isinstance(number, float) and math.isnan(number)):
         return "0"
     bound = bindings.signed(number) if isinstance(number, int) else bindings.double(number)
-    sign = _ORDER[condition.op]
+    sign = condition.op.value
     # Integers stay integers: as doubles those beyond 2**53 would compare wrongly.
     return f"((t = 'i' AND toInt64OrZero(v) {sign} {bound}) OR (t = 'd' AND toFloat64OrZero(v) {sign} {bound}))"

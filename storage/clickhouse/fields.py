@@ -3,45 +3,22 @@
 from storage.api import FieldCondition, Op, Signal, SpanField
 from storage.clickhouse.bindings import Bindings
 from storage.equality import parse_number
+from storage.fields import NUMBERS, SCOPE_TEXTS, texts
 
-_SIGN = {Op.EQ: "=", Op.NE: "!=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
-
-# A negative duration (the end precedes the start) counts as zero, see `storage.schemas`.
-DURATION = "greatest(duration_ns, 0)"
-
-_TEXTS = {
-    Signal.TRACES: {
-        SpanField.NAME: "name",
-        SpanField.SERVICE: "service_name",
-        SpanField.STATUS_MESSAGE: "status_message",
-        SpanField.TRACE_STATE: "trace_state",
-        SpanField.PARENT_SPAN_ID: "lower(hex(parent_span_id))",
-    },
-    Signal.LOGS: {
-        SpanField.SERVICE: "service_name",
-        SpanField.SEVERITY_TEXT: "severity_text",
-        SpanField.BODY: "body",
-        SpanField.EVENT_NAME: "event_name",
-    },
-}
-_NUMBERS = {
-    Signal.TRACES: {SpanField.KIND: "kind", SpanField.STATUS: "status_code", SpanField.DURATION: DURATION},
-    Signal.LOGS: {SpanField.SEVERITY: "severity_number"},
-}
-SCOPE_FIELDS = {SpanField.SCOPE_NAME: "name", SpanField.SCOPE_VERSION: "version"}
+_TEXTS = texts("lower(hex(parent_span_id))")
 
 
 def scope_sql(condition: FieldCondition, bindings: Bindings) -> str:
     """Return a boolean SQL expression over the scopes table."""
-    return _text(SCOPE_FIELDS[condition.field], condition, bindings)
+    return _text(SCOPE_TEXTS[condition.field], condition, bindings)
 
 
 def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings) -> str:
     """Return a boolean SQL expression over an item; a field that the signal does not have never matches."""
     if condition.field in _TEXTS[signal]:
         return _text(_TEXTS[signal][condition.field], condition, bindings)
-    if condition.field in _NUMBERS[signal]:
-        return _number(_NUMBERS[signal][condition.field], condition, bindings)
+    if condition.field in NUMBERS[signal]:
+        return _number(NUMBERS[signal][condition.field], condition, bindings)
     if condition.field is SpanField.EVENT_NAME:
         return f"(notEmpty(events) AND arrayExists(n -> {_text('n', condition, bindings)}, events.name))"
     return "0"
@@ -64,7 +41,7 @@ def _text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
         case Op.REGEX:
             return f"match({column}, {value})"
         case Op.EQ | Op.NE:
-            return f"({column} {_SIGN[condition.op]} {value})"
+            return f"({column} {condition.op.value} {value})"
         case _:
             return _ordered_text(column, condition, bindings)
 
@@ -73,7 +50,7 @@ def _ordered_text(column: str, condition: FieldCondition, bindings: Bindings) ->
     number = parse_number(condition.value)
     if number is None:
         return "0"
-    return f"ifNull(toFloat64OrNull({column}) {_SIGN[condition.op]} {bindings.double(float(number))}, 0)"
+    return f"ifNull(toFloat64OrNull({column}) {condition.op.value} {bindings.double(float(number))}, 0)"
 
 
 def _number(column: str, condition: FieldCondition, bindings: Bindings) -> str:
@@ -89,4 +66,4 @@ def _number(column: str, condition: FieldCondition, bindings: Bindings) -> str:
             if number is None:
                 return "1" if condition.op is Op.NE else "0"
             bound = bindings.signed(number) if isinstance(number, int) else bindings.double(number)
-            return f"({column} {_SIGN[condition.op]} {bound})"
+            return f"({column} {condition.op.value} {bound})"

@@ -13,9 +13,9 @@ from storage.api import (
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, time_sql
 from storage.clickhouse.engine import Engine
-from storage.clickhouse.fields import DURATION
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.suggestions import text
+from storage.fields import DURATION
 
 _START = "start_time_unix_nano"
 _EXACT_TRACES = 10_000_000

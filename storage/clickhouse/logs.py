@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
+from storage.api import LogPage, LogQuery, Signal, TimeRange
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, id_list, time_sql
 from storage.clickhouse.columns import LOG_COLUMNS
@@ -15,6 +14,7 @@ from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import body_contains
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.lookups import Lookups
+from storage.log_pages import page, reach
 from storage.schemas import LOGS
 
 _FIRST, _GROWTH = 32_000, 8
@@ -53,17 +53,14 @@ class LogTable:
 
     def find(self, query: LogQuery) -> LogPage:
         """See `storage.api.LogReader.find_logs`."""
-        time = query.time.clamped()
-        reach = _reach(time, query)
+        time = reach(query)
         skip = query.after.skip if query.after else 0
-        if query.limit <= 0 or reach.start >= reach.end:
+        if query.limit <= 0 or time.start >= time.end:
             return LogPage(LOGS.empty_table(), None)
         search = self._search(query)
-        edge = self._edge(reach, search, skip + query.limit)
+        edge = self._edge(time, search, skip + query.limit)
         rows = self._records(edge, search, skip, query.limit)
-        if len(rows) < query.limit:
-            return LogPage(rows, None)
-        return LogPage(rows, _cursor(rows, query.after))
+        return page(rows, query)
 
     def count(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """See `storage.api.LogReader.count_logs`."""
@@ -103,11 +100,11 @@ class LogTable:
             parts.append(filter_sql(self._lookups, query.filter, Signal.LOGS, bindings, query.service_name))
         return _Search(" AND ".join(parts or ["1"]), bindings, query.oldest_first)
 
-    def _edge(self, reach: TimeRange, search: _Search, wanted: int) -> TimeRange:
+    def _edge(self, time: TimeRange, search: _Search, wanted: int) -> TimeRange:
         """Return the part of the range that holds the first `wanted` matches, looking at times only."""
         asked = wanted
         windows = self._histogram.windows(
-            reach, _FIRST, _GROWTH, oldest_first=search.oldest_first, found=lambda: 1 - wanted / asked
+            time, _FIRST, _GROWTH, oldest_first=search.oldest_first, found=lambda: 1 - wanted / asked
         )
         for window in windows:
             bindings = search.bindings.copy()
@@ -121,8 +118,8 @@ class LogTable:
             wanted -= len(rows)
             if wanted <= 0:
                 last = rows["time"][len(rows) - 1].as_py()
-                return TimeRange(reach.start, last + 1) if search.oldest_first else TimeRange(last, reach.end)
-        return reach
+                return TimeRange(time.start, last + 1) if search.oldest_first else TimeRange(last, time.end)
+        return time
 
     def _records(self, time: TimeRange, search: _Search, skip: int, limit: int) -> pa.Table:
         bindings = search.bindings.copy()
@@ -140,19 +137,3 @@ class LogTable:
             if ids.num_chunks:
                 rows = rows.set_column(place, name, table.read(ids.chunk(0)))
         return conform(rows, LOGS) if len(rows) else LOGS.empty_table()
-
-
-def _reach(time: TimeRange, query: LogQuery) -> TimeRange:
-    """Return the range that is left after the cursor; records of the cursor's own time are skipped by number."""
-    if query.after is None:
-        return time
-    if query.oldest_first:
-        return TimeRange(max(time.start, query.after.event_time_unix_nano), time.end)
-    return TimeRange(time.start, min(time.end, query.after.event_time_unix_nano + 1))
-
-
-def _cursor(rows: pa.Table, after: LogCursor | None) -> LogCursor:
-    last = rows[_TIME][len(rows) - 1].as_py()
-    same = pc.sum(pc.equal(rows[_TIME], pa.scalar(last, pa.uint64()))).as_py()
-    earlier = after.skip if after and after.event_time_unix_nano == last else 0
-    return LogCursor(last, same + earlier)

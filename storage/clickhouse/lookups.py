@@ -13,7 +13,8 @@ from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, 
 from storage.clickhouse.bindings import Bindings, id_list
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.entries import MAP, entry_exists
-from storage.clickhouse.fields import SCOPE_FIELDS, scope_sql
+from storage.clickhouse.fields import scope_sql
+from storage.fields import SCOPE_TEXTS
 
 _MAX_LISTED = 1_000
 _MAX_KNOWN = 1_000
@@ -119,7 +120,7 @@ def _lookups(part: Filter, signal: Signal) -> Iterator[Lookup]:
         case Not(inner):
             yield from _lookups(inner, signal)
         case FieldCondition():
-            if part.field in SCOPE_FIELDS:
+            if part.field in SCOPE_TEXTS:
                 yield Lookup(Level.SCOPE, part)
         case Condition():
             yield from (Lookup(level, part) for level in levels(part.level, signal) if level is not Level.ITEM)

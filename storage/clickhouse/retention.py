@@ -3,15 +3,14 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 from storage.api import RetentionPolicy, StorageSize
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.removals import Removals
+from storage.retention import ITEM_TABLES, expired
 
-_ITEM_TABLES = ("spans", "logs", "agent_spans", "agent_logs", "transfers", "agent_runs")
 _CATALOGUE_TABLES = ("resources", "scopes", "services", "operations", "attribute_keys")
-_SIGNAL_TABLES = {"spans": ("spans", "agent_spans", "transfers", "agent_runs"), "logs": ("logs", "agent_logs")}
 _GONE_TIMEOUT_SECONDS, _GONE_POLL_SECONDS = 30.0, 0.3
 
 
@@ -33,13 +32,13 @@ class Retention:
 
     def __init__(self, engine: Engine, removals: Removals) -> None:
         self._engine, self._dialect, self._removals = engine, engine.dialect, removals
-        self._tables = {engine.dialect.stored(table): table for table in (*_ITEM_TABLES, *_CATALOGUE_TABLES)}
+        self._tables = {engine.dialect.stored(table): table for table in (*ITEM_TABLES, *_CATALOGUE_TABLES)}
 
     def size(self) -> StorageSize:
         """See `storage.api.Storage.size`."""
         partitions = self._partitions()
-        rows = dict.fromkeys(_ITEM_TABLES, 0)
-        sizes = dict.fromkeys((*_ITEM_TABLES, *_CATALOGUE_TABLES), 0)
+        rows = dict.fromkeys(ITEM_TABLES, 0)
+        sizes = dict.fromkeys((*ITEM_TABLES, *_CATALOGUE_TABLES), 0)
         for partition in partitions:
             sizes[partition.table] += partition.bytes
             if partition.table in rows:
@@ -48,16 +47,8 @@ class Retention:
         return StorageSize(sum(sizes.values()), rows, sizes, oldest.isoformat() if oldest else None)
 
     def enforce(self, policy: RetentionPolicy, now_unix_nano: int) -> list[str]:
-        """See `storage.api.Storage.enforce_retention`. A day is over age when all of it is."""
-        today = datetime.fromtimestamp(now_unix_nano // 10**9, UTC).date()
-        partitions = self._partitions()
-        over_age = [part for part in partitions if _over_age(part, policy, today)]
-        kept = [part for part in partitions if part not in over_age]
-        over_cap = _over_cap(kept, policy.max_bytes)
-        dropped = over_age + over_cap
-        kept = [part for part in kept if part not in over_cap]
-        used = {part.day for part in kept if part.table in _ITEM_TABLES}
-        dropped += [part for part in kept if part.table in _CATALOGUE_TABLES and part.day not in used]
+        """See `storage.api.Storage.enforce_retention`."""
+        dropped = expired(self._partitions(), policy, now_unix_nano)
         for partition in dropped:
             self._drop(partition)
         if dropped:
@@ -73,7 +64,7 @@ class Retention:
         """
         self._truncate(_CATALOGUE_TABLES)
         self._removals.note()
-        self._truncate(_ITEM_TABLES)
+        self._truncate(ITEM_TABLES)
 
     def _truncate(self, tables: Iterable[str]) -> None:
         for table in tables:
@@ -121,27 +112,3 @@ class Retention:
             """
         )
         return bool(rows["parts"][0].as_py())
-
-
-def _over_age(partition: _Partition, policy: RetentionPolicy, today: date) -> bool:
-    days = {"spans": policy.spans_days, "logs": policy.logs_days}
-    for signal, tables in _SIGNAL_TABLES.items():
-        kept = days[signal]
-        if partition.table in tables and kept is not None:
-            return partition.day < today - timedelta(days=kept)
-    return False
-
-
-def _over_cap(kept: list[_Partition], cap: int | None) -> list[_Partition]:
-    """Return the oldest days' partitions whose removal brings the rest under the cap."""
-    if cap is None:
-        return []
-    total = sum(part.bytes for part in kept)
-    dropped: list[_Partition] = []
-    for day in sorted({part.day for part in kept}):
-        if total <= cap:
-            break
-        of_day = [part for part in kept if part.day == day]
-        dropped += of_day
-        total -= sum(part.bytes for part in of_day)
-    return dropped

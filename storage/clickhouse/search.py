@@ -9,9 +9,9 @@ from storage.api import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.clickhouse.bindings import Bindings, id_list, time_sql
 from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.engine import Engine
-from storage.clickhouse.fields import DURATION
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.lookups import Lookups
+from storage.fields import DURATION
 from storage.search import ReadPage, find_traces
 
 # Rows of the first window, and how much larger each next one is at most. Attributes cost 0.3 µs a row to look at

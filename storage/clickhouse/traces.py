@@ -9,10 +9,8 @@ from storage.clickhouse.bindings import id_list
 from storage.clickhouse.columns import SPAN_COLUMNS, stored
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine, Settings
-from storage.copies import ordered, repeated, without_copies
 from storage.schemas import SPANS
-
-_IDENTITY = ("trace_id", "span_id", "start_time_unix_nano")
+from storage.traces import whole_traces
 
 _ONE_TRACE: Settings = {"max_threads": 1}  # a few granules: handing them to a second thread costs a millisecond
 
@@ -25,17 +23,7 @@ class TraceTable:
 
     def get(self, trace_ids: Sequence[bytes], columns: Sequence[str] | None) -> pa.Table:
         """See `storage.api.TraceReader.get_traces`."""
-        names = list(columns) if columns is not None else SPANS.names
-        schema = pa.schema([SPANS.field(name) for name in names])
-        ids = [identifier for identifier in dict.fromkeys(trace_ids) if len(identifier) == 16]
-        if not ids:
-            return schema.empty_table()
-        rows = self._read(ids, list(dict.fromkeys([*_IDENTITY, *names])))
-        if len(repeated(rows)):
-            if set(names) != set(SPANS.names):
-                rows = self._read(ids, SPANS.names)  # only whole rows can tell a copy from a namesake
-            rows = without_copies(rows, repeated(rows))
-        return ordered(rows, ids).select(names)
+        return whole_traces(trace_ids, columns, self._read)
 
     def _read(self, ids: list[bytes], names: list[str]) -> pa.Table:
         selected = ", ".join(stored(names)) if len(names) < len(SPANS) else ", ".join(SPAN_COLUMNS)

@@ -8,7 +8,6 @@ from storage.postgres.bindings import Bindings
 from storage.postgres.regexes import to_postgres
 
 NUMBERS = ("i", "d")
-_ORDER = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 _INTEGER = "'^[+-]?[0-9]+$'"
 _DOUBLE = "'^[+-]?([0-9]+[.]?[0-9]*([eE][+-]?[0-9]{1,3})?|inf)$'"
 
@@ -54,7 +53,7 @@ def _ordered(value: str, condition: Condition, letter: str | None, bindings: Bin
     number = parse_number(condition.value)
     if letter not in NUMBERS or number is None or (isinstance(number, float) and math.isnan(number)):
         return "false"
-    sign = _ORDER[condition.op]
+    sign = condition.op.value
     if letter == "i":  # integers stay exact: as doubles those beyond 2**53 would compare wrongly
         return f"(CASE WHEN {value} ~ {_INTEGER} THEN {value}::numeric {sign} {bindings.number(number)} ELSE false END)"
     bound = bindings.double(_as_double(number))

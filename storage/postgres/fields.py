@@ -4,35 +4,13 @@ from collections.abc import Callable
 
 from storage.api import FieldCondition, Op, Signal, SpanField
 from storage.equality import parse_number
+from storage.fields import NUMBERS, SCOPE_TEXTS, texts
 from storage.postgres.bindings import Bindings
 from storage.postgres.regexes import to_postgres
 
-_SIGN = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 _NUMERIC = "'^[+-]?[0-9]+([.][0-9]*)?$'"
 
-# A negative duration (the end precedes the start) counts as zero, see `storage.schemas`.
-DURATION = "greatest(duration_ns, 0)"
-
-_TEXTS = {
-    Signal.TRACES: {
-        SpanField.NAME: "name",
-        SpanField.SERVICE: "service_name",
-        SpanField.STATUS_MESSAGE: "status_message",
-        SpanField.TRACE_STATE: "trace_state",
-        SpanField.PARENT_SPAN_ID: "encode(parent_span_id, 'hex')",
-    },
-    Signal.LOGS: {
-        SpanField.SERVICE: "service_name",
-        SpanField.SEVERITY_TEXT: "severity_text",
-        SpanField.BODY: "body",
-        SpanField.EVENT_NAME: "event_name",
-    },
-}
-_NUMBERS = {
-    Signal.TRACES: {SpanField.KIND: "kind", SpanField.STATUS: "status_code", SpanField.DURATION: DURATION},
-    Signal.LOGS: {SpanField.SEVERITY: "severity_number"},
-}
-_SCOPE = {SpanField.SCOPE_NAME: "name", SpanField.SCOPE_VERSION: "version"}
+_TEXTS = texts("encode(parent_span_id, 'hex')")
 
 
 def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings, scopes: Callable[[str], str]) -> str:
@@ -40,12 +18,12 @@ def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings, sco
 
     `scopes(sql)` turns a condition on a row of `scopes` into one on the item.
     """
-    if condition.field in _SCOPE:
-        return scopes(_text(_SCOPE[condition.field], condition, bindings))
+    if condition.field in SCOPE_TEXTS:
+        return scopes(_text(SCOPE_TEXTS[condition.field], condition, bindings))
     if condition.field in _TEXTS[signal]:
         return _text(_TEXTS[signal][condition.field], condition, bindings)
-    if condition.field in _NUMBERS[signal]:
-        return _number(_NUMBERS[signal][condition.field], condition, bindings)
+    if condition.field in NUMBERS[signal]:
+        return _number(NUMBERS[signal][condition.field], condition, bindings)
     if condition.field is SpanField.EVENT_NAME:
         inner = _text("n", condition, bindings)
         return f"(event_names IS NOT NULL AND EXISTS (SELECT FROM unnest(event_names) AS e(n) WHERE {inner}))"
@@ -61,7 +39,7 @@ def _text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
         case Op.REGEX:
             return f"({column} ~ {bindings.pattern(to_postgres(condition.value))})"
         case Op.EQ | Op.NE:
-            return f"({column} {_SIGN[condition.op]} {bindings.text(condition.value)})"
+            return f"({column} {condition.op.value} {bindings.text(condition.value)})"
         case _:
             return _ordered_text(column, condition, bindings)
 
@@ -70,7 +48,7 @@ def _ordered_text(column: str, condition: FieldCondition, bindings: Bindings) ->
     number = parse_number(condition.value)
     if number is None:
         return "false"
-    compared = f"{column}::numeric {_SIGN[condition.op]} {bindings.number(number)}"
+    compared = f"{column}::numeric {condition.op.value} {bindings.number(number)}"
     return f"(CASE WHEN {column} ~ {_NUMERIC} THEN {compared} ELSE false END)"
 
 
@@ -86,7 +64,7 @@ def _number(column: str, condition: FieldCondition, bindings: Bindings) -> str:
             number = parse_number(condition.value)
             if number is None:
                 return "true" if condition.op is Op.NE else "false"
-            return f"({column} {_SIGN[condition.op]} {_bound(number, bindings)})"
+            return f"({column} {condition.op.value} {_bound(number, bindings)})"
 
 
 def _bound(number: int | float, bindings: Bindings) -> str:

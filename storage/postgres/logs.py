@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from storage.api import LogCursor, LogPage, LogQuery, Signal, TimeRange
+from storage.api import LogPage, LogQuery, Signal, TimeRange
+from storage.log_pages import page, reach
 from storage.postgres.bindings import Bindings, service_sql, step_sql, time_sql
 from storage.postgres.conditions import Compiler
 from storage.postgres.database import Database, Row, quoted
@@ -35,25 +33,24 @@ class LogTable:
 
     def find(self, query: LogQuery) -> LogPage:
         """See `storage.api.LogReader.find_logs`. Records of one time stand in the order they are stored in."""
-        reach = _reach(query.time.clamped(), query)
-        if query.limit <= 0 or reach.start >= reach.end:
+        time = reach(query)
+        if query.limit <= 0 or time.start >= time.end:
             return LogPage(LOGS.empty_table(), None)
         search = self._search(query)
         found: list[Row] = []
         skip = query.after.skip if query.after else 0  # all of them in the first window: it holds the cursor's time
         if search.sql != "false":
             windows = (
-                [reach]
+                [time]
                 if search.narrow
-                else self._windows.windows(reach, _FIRST, _GROWTH, oldest_first=query.oldest_first)
+                else self._windows.windows(time, _FIRST, _GROWTH, oldest_first=query.oldest_first)
             )
             for window in windows:
                 found += self._records(window, search, query.oldest_first, skip, query.limit - len(found))
                 skip = 0
                 if len(found) >= query.limit:
                     break
-        records = self._decoder.table(found, LOGS)
-        return LogPage(records, _cursor(records, query.after) if len(records) >= query.limit else None)
+        return page(self._decoder.table(found, LOGS), query)
 
     def count(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """See `storage.api.LogReader.count_logs`."""
@@ -109,19 +106,3 @@ class LogTable:
             """,
             bindings.parameters,
         )
-
-
-def _reach(time: TimeRange, query: LogQuery) -> TimeRange:
-    """Return the range that is left after the cursor; records of the cursor's own time are skipped by number."""
-    if query.after is None:
-        return time
-    if query.oldest_first:
-        return TimeRange(max(time.start, query.after.event_time_unix_nano), time.end)
-    return TimeRange(time.start, min(time.end, query.after.event_time_unix_nano + 1))
-
-
-def _cursor(rows: pa.Table, after: LogCursor | None) -> LogCursor:
-    last = rows[_TIME][len(rows) - 1].as_py()
-    same = pc.sum(pc.equal(rows[_TIME], pa.scalar(last, pa.uint64()))).as_py()
-    earlier = after.skip if after and after.event_time_unix_nano == last else 0
-    return LogCursor(last, same + earlier)

@@ -12,10 +12,10 @@ from storage.postgres.contexts import context_ids
 from storage.postgres.encoding import Column, array_column, number, raw, text, uuids
 from storage.postgres.nesting import Items, entries_of, items_of, letters_of, values_of
 from storage.postgres.shapes import Shaped, shaped
+from storage.retention import ITEM_TABLES
 
-ITEM_TABLES = ("spans", "logs", "agent_spans", "agent_logs", "transfers", "agent_runs")
-CATALOGUE_TABLES = ("shapes", "resources", "scopes", "services", "operations", "attribute_keys", "histogram")
-TABLES = (*ITEM_TABLES, *CATALOGUE_TABLES)
+_CATALOGUE_TABLES = ("shapes", "resources", "scopes", "services", "operations", "attribute_keys", "histogram")
+TABLES = (*ITEM_TABLES, *_CATALOGUE_TABLES)
 # The column that orders a table.
 TIME_COLUMNS = {
     "spans": "start_time_unix_nano",

@@ -1,10 +1,34 @@
-"""Spans of whole traces: equal ones once, namesakes kept, in the order asked for. Shared by the engines."""
+"""Whole traces: equal spans once, namesakes kept, in the order asked for."""
+
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.schemas import SPANS
 
-def repeated(rows: pa.Table) -> pa.Array:
+_IDENTITY = ("trace_id", "span_id", "start_time_unix_nano")
+
+# Reads the spans of traces, in any order: the named columns of SPANS, in that order.
+ReadSpans = Callable[[list[bytes], list[str]], pa.Table]
+
+
+def whole_traces(trace_ids: Sequence[bytes], columns: Sequence[str] | None, read: ReadSpans) -> pa.Table:
+    """See `storage.api.TraceReader.get_traces`."""
+    names = list(columns) if columns is not None else SPANS.names
+    schema = pa.schema([SPANS.field(name) for name in names])
+    ids = [identifier for identifier in dict.fromkeys(trace_ids) if len(identifier) == 16]
+    if not ids:
+        return schema.empty_table()
+    rows = read(ids, list(dict.fromkeys([*_IDENTITY, *names])))
+    if len(_repeated(rows)):
+        if set(names) != set(SPANS.names):
+            rows = read(ids, SPANS.names)  # only whole rows can tell a copy from a namesake
+        rows = _without_copies(rows, _repeated(rows))
+    return _ordered(rows, ids).select(names)
+
+
+def _repeated(rows: pa.Table) -> pa.Array:
     """Return the row numbers whose (trace id, span id) occurs more than once."""
     keys = pc.binary_join_element_wise(
         rows["trace_id"].cast(pa.binary()), rows["span_id"].cast(pa.binary()), pa.scalar(b"", pa.binary())
@@ -16,7 +40,7 @@ def repeated(rows: pa.Table) -> pa.Array:
     return pc.indices_nonzero(pc.is_in(keys, value_set=many))
 
 
-def without_copies(rows: pa.Table, suspects: pa.Array) -> pa.Table:
+def _without_copies(rows: pa.Table, suspects: pa.Array) -> pa.Table:
     """Drop all but the first of rows that are equal in every column."""
     kept: set[str] = set()
     dropped = []
@@ -29,7 +53,7 @@ def without_copies(rows: pa.Table, suspects: pa.Array) -> pa.Table:
     return rows.filter(mask)
 
 
-def ordered(rows: pa.Table, ids: list[bytes]) -> pa.Table:
+def _ordered(rows: pa.Table, ids: list[bytes]) -> pa.Table:
     """Order by the place of the trace among `ids`, then by start time."""
     place = pc.index_in(rows["trace_id"], value_set=pa.array(ids, pa.binary(16)))
     keys = pa.table({"place": place, "start": rows["start_time_unix_nano"], "span": rows["span_id"].cast(pa.binary())})
