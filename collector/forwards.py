@@ -17,7 +17,7 @@ from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
 from exporters.forward_otlp.http_client import OtlpHttpClient
 from exporters.http_client import HttpEndpoint
 from exporters.zipkin.client import ZipkinClient
-from storage.api import Signal
+from storage.queries import Signal
 
 
 class Forwards:

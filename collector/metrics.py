@@ -12,7 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from collector.state import ServiceState
-from storage.api import Batch, Signal, Writer
+from storage.api import Batch, Writer
+from storage.queries import Signal
 
 _ITEMS = {Signal.TRACES: "spans", Signal.LOGS: "log_records"}
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -25,8 +25,8 @@ from collector.processors.agent_transfers.grouping import log_prefilter
 from collector.retention import RetentionRunner
 from collector.state import ServiceState
 from storage.agents import AgentStorage
-from storage.api import Signal
 from storage.errors import StorageUnavailable
+from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
 FLUSH_SECONDS = 20.0

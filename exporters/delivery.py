@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from storage.api import Signal
+from storage.queries import Signal
 
 
 class DeliveryDelayed(Exception):

@@ -6,8 +6,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from storage.api import Storage, TimeRange
+from storage.api import Storage
 from storage.bulk import BulkReader
+from storage.queries import TimeRange
 
 # What joins traces into groups, one row per trace.
 TRACE_JOINS = pa.schema(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from storage.api import TimeRange
+from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS, AGENT_SPANS, LOGS, SPANS
 
 # Rows are counted in steps of this many nanoseconds: a power of two, about a second, the same for every engine.

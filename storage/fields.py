@@ -1,6 +1,6 @@
 """Which columns hold an item's own fields: SQL that every engine reads alike."""
 
-from storage.api import Signal, SpanField
+from storage.queries import Signal, SpanField
 
 # A negative duration (the end precedes the start) counts as zero, see `storage.schemas`.
 DURATION = "greatest(duration_ns, 0)"

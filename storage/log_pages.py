@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.api import LogCursor, LogPage, LogQuery, TimeRange
+from storage.queries import LogCursor, LogPage, LogQuery, TimeRange
 
 _TIME = "event_time_unix_nano"
 

@@ -8,23 +8,21 @@ from typing import Protocol
 import pyarrow as pa
 
 from storage.agents import AgenticItems, ConversationQuery, RunQuery, TransferQuery
-from storage.api import (
+from storage.api import RetentionPolicy, StorageSize, Writer
+from storage.bulk import BulkReader
+from storage.queries import (
     Dependency,
     Level,
     LogPage,
     LogQuery,
     Operation,
     Overview,
-    RetentionPolicy,
     Signal,
     SpanMetricsQuery,
-    StorageSize,
     TimeRange,
     TraceMatch,
     TraceQuery,
-    Writer,
 )
-from storage.bulk import BulkReader
 
 
 class BatchWriter(Writer, Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from storage.api import TimeRange, TraceCursor, TraceMatch, TraceQuery
+from storage.queries import TimeRange, TraceCursor, TraceMatch, TraceQuery
 
 # Reads, within one window, at most so many matches after a cursor (None: from the newest on), newest first, ties by
 # trace id, descending. A trace may occur more than once. Fewer than asked for: there are no more.

@@ -7,24 +7,22 @@ from datetime import date
 import pyarrow as pa
 
 from storage.agents import AgenticItems, ConversationQuery, RunQuery, TransferQuery
-from storage.api import (
-    Batch,
+from storage.api import Batch, RetentionPolicy, StorageSize
+from storage.bulk import ItemTable
+from storage.parts import Parts
+from storage.queries import (
     Dependency,
     Level,
     LogPage,
     LogQuery,
     Operation,
     Overview,
-    RetentionPolicy,
     Signal,
     SpanMetricsQuery,
-    StorageSize,
     TimeRange,
     TraceMatch,
     TraceQuery,
 )
-from storage.bulk import ItemTable
-from storage.parts import Parts
 
 
 class Store(ABC):

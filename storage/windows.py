@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from storage.api import TimeRange
+from storage.queries import TimeRange
 
 SECOND_NS = 10**9
 BUCKET_SECONDS = 10

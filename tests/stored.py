@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.otlp.flatten import Received, flatten
-from storage.api import Signal
+from storage.queries import Signal
 
 _DECODER = Decoder()
 

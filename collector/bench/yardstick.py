@@ -23,7 +23,8 @@ from collector.bench.usage import usage
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.otlp.flatten import Received, flatten
-from storage.api import Batch, Signal
+from storage.api import Batch
+from storage.queries import Signal
 from storage.schemas import LOGS, SPANS
 
 INSERT_SIZES = (32_768, 65_536, 131_072, 262_144)

@@ -11,8 +11,8 @@ import pyarrow as pa
 from collector.copying.difference import Held
 from collector.copying.hashing import RowHasher
 from collector.copying.slices import Slice, inserts, slices
-from storage.api import TimeRange
 from storage.bulk import BulkReader, ItemTable
+from storage.queries import TimeRange
 
 
 @dataclass(frozen=True, slots=True)

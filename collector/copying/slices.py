@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from storage.api import TimeRange
 from storage.bulk import STEP_NS
+from storage.queries import TimeRange
 
 # What a checkpoint stands for: lost and done again when a copy is killed.
 SLICE_ROWS = 131_072

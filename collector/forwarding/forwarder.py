@@ -11,7 +11,7 @@ import structlog
 from collector.forwarding.queue import ForwardQueue, Queued
 from collector.journal.segment import Record
 from exporters.delivery import Client, DeliveryDelayed, DeliveryRejected
-from storage.api import Signal
+from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 60.0

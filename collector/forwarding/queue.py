@@ -15,7 +15,7 @@ import structlog
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Segment
 from collector.journal.segment import Record, read_segment
-from storage.api import Signal
+from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
 _FINISHED, _CURRENT, _DELIVERED = "finished", "current", "delivered"

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from collector.journal.segment import RECORD_OVERHEAD, Record, SegmentFile, read_segment, segment_number
-from storage.api import Signal
+from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
 _FAILURE_SECONDS = 10.0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import xxhash
 
-from storage.api import Signal
+from storage.queries import Signal
 
 _MAGIC = b"BATONJ01"
 _HEADER = struct.Struct("<8sQ")

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from collector.otlp.generated import otlp_columns_pb2 as view
-from storage.api import Signal
+from storage.queries import Signal
 
 _MESSAGES = {
     Signal.TRACES: view.ExportTraceServiceRequest.DESCRIPTOR,

@@ -16,7 +16,7 @@ from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Layout, layout
 from collector.otlp.texts import as_text
 from collector.otlp.validate import valid_ids
-from storage.api import Signal
+from storage.queries import Signal
 from storage.schemas import EVENT, LINK, LOGS, SPANS
 
 _DAY_NS = 86_400 * 10**9

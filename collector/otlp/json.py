@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from collector.errors import Rejected
 from collector.otlp.json_fields import FieldError, kind_of
 from collector.otlp.json_messages import message_encoder
-from storage.api import Signal
+from storage.queries import Signal
 
 _SIGNAL_OF_KEY = {
     "resourceSpans": "traces",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Layout
-from storage.api import Signal
+from storage.queries import Signal
 
 INVALID_TRACE_ID = "invalid_trace_id"
 INVALID_SPAN_ID = "invalid_span_id"

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from storage.api import Signal
+from storage.queries import Signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collector.journal.segment import Record
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.otlp.flatten import Received, flatten
-from storage.api import Signal
+from storage.queries import Signal
 from storage.schemas import LOGS, SPANS
 
 _SCHEMAS = {Signal.TRACES: SPANS, Signal.LOGS: LOGS}

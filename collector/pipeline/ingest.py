@@ -25,7 +25,7 @@ from collector.pipeline.intake import Group, Judged, Ticket, WaitingRoom, judge,
 from collector.pipeline.ledger import Ledger
 from collector.pipeline.recent import RecentRequests
 from collector.pipeline.store import StoreStage
-from storage.api import Signal
+from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder, layout
 from collector.otlp.validate import INVALID_TRACE_ID, check
 from collector.pipeline.api import Outcome, Request
-from storage.api import Signal
+from storage.queries import Signal
 
 _GATHER_SECONDS = 0.003  # a group's fixed costs are about a millisecond; four clients gained a tenth by this
 _MOST_EXPECTED = 8  # beyond, a group is large enough

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from storage.api import Signal
+from storage.queries import Signal
 
 DUPLICATE = "duplicate"
 

@@ -10,7 +10,8 @@ from collector.journal.segment import Record
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.pipeline.batching import OpenBatch, decode_records, tables
-from storage.api import Batch, Signal
+from storage.api import Batch
+from storage.queries import Signal
 
 
 class Processor(Protocol):

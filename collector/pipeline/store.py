@@ -14,8 +14,9 @@ from collector.journal.journal import Journal, Segment
 from collector.pipeline.batching import OpenBatch
 from collector.pipeline.ledger import Ledger
 from collector.pipeline.prepare import AgentRows, Preparer, Processor
-from storage.api import Batch, Signal, Writer
+from storage.api import Batch, Writer
 from storage.errors import StorageRejected, StorageUnavailable
+from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from functools import partial
 from collector.query.parse.conditions import parse_attribute
 from collector.query.parse.where import MAX_CONDITIONS, parse_where
 from collector.query.problems import Problem, read
-from storage.api import AllOf, Filter, Signal
+from storage.queries import AllOf, Filter, Signal
 
 ATTR_DESCRIPTION = (
     "Attribute condition, repeatable, all must hold: `key=value`, `key!=value`, `key>1`, `key>=1`, `key<1`, `key<=1`, "

@@ -14,7 +14,7 @@ from collector.query.parse.enums import parse_severity
 from collector.query.parse.ids import parse_span_id, parse_trace_id
 from collector.query.problems import Problem, read
 from collector.query.ranges import pinned, read_range
-from storage.api import LogCursor, LogQuery, Signal, TimeRange
+from storage.queries import LogCursor, LogQuery, Signal, TimeRange
 
 _TIME = "RFC 3339, Unix time, or a time ago such as `-1h`"
 

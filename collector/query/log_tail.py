@@ -13,7 +13,8 @@ import orjson
 import pyarrow as pa
 
 from collector.query.log_rows import plain_rows
-from storage.api import LogQuery, LogReader, TimeRange
+from storage.api import LogReader
+from storage.queries import LogQuery, TimeRange
 
 OVERLAP_NS = 10_000_000_000
 PAGE = 1_000

@@ -10,7 +10,7 @@ from collector.query.parse.enums import kind_name, parse_kind
 from collector.query.problems import Problem, read
 from collector.query.strict import strict_parameters
 from storage import attributes as letters
-from storage.api import Level, Signal
+from storage.queries import Level, Signal
 
 MAX_NAMES = 1000
 _TYPES = {

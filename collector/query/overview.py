@@ -4,7 +4,7 @@ from typing import Any
 
 from collector.query.dependencies import QueryDependencies
 from collector.query.parse.times import format_time
-from storage.api import ServiceStats, TimeRange
+from storage.queries import ServiceStats, TimeRange
 
 _HOUR_NS = 3_600_000_000_000
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from collector.query.parse.times import parse_time
 from collector.query.problems import Problem, read
-from storage.api import TimeRange
+from storage.queries import TimeRange
 
 EVERYTHING = TimeRange(0, 2**64 - 1)
 

@@ -15,7 +15,7 @@ from collector.query.parse.times import format_time
 from collector.query.problems import Problem, read
 from collector.query.ranges import pinned, read_range
 from exporters.trace_summary import COLUMNS, TraceSummary, summarize
-from storage.api import Signal, TraceCursor, TraceMatch, TraceQuery
+from storage.queries import Signal, TraceCursor, TraceMatch, TraceQuery
 
 
 class TraceSearch(BaseModel):

@@ -17,7 +17,7 @@ from collector.receivers.errors import PermissionDenied, Unauthenticated
 from collector.receivers.replies import export_reply, metrics_reply
 from collector.receivers.settings import GrpcSettings
 from collector.receivers.status import failure_of, trailers_of
-from storage.api import Signal
+from storage.queries import Signal
 
 Messages: TypeAlias = AsyncIterator[bytes]
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"

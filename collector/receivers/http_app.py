@@ -29,7 +29,7 @@ from collector.receivers.http_cors import Cors
 from collector.receivers.replies import Encoding, encode, export_reply, failure_body, metrics_reply
 from collector.receivers.settings import HttpSettings
 from collector.receivers.status import failure_of, headers_of
-from storage.api import Signal
+from storage.queries import Signal
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from collector.pipeline.api import Outcome
 from collector.receivers.status import Failure, capped, status_of
-from storage.api import Signal
+from storage.queries import Signal
 
 _METRICS_MESSAGE = "metrics are not stored, Baton keeps traces and logs: switch the metrics exporter off"
 

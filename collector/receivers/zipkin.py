@@ -28,7 +28,7 @@ from collector.receivers.http_server import HttpServer
 from collector.receivers.settings import HttpSettings
 from collector.receivers.status import failure_of, headers_of
 from exporters.zipkin.from_zipkin import MalformedZipkin, otlp_request
-from storage.api import Signal
+from storage.queries import Signal
 
 TRANSPORT = "zipkin"
 SPANS_PATH = "/api/v2/spans"

@@ -6,7 +6,7 @@ Source: OTLP specification, "OTLP/HTTP".
 from exporters.delivery import Delivered
 from exporters.forward_otlp.grpc_client import read_answer
 from exporters.http_client import HttpClient, HttpEndpoint
-from storage.api import Signal
+from storage.queries import Signal
 
 _PATHS = {Signal.TRACES: "/v1/traces", Signal.LOGS: "/v1/logs"}
 _PROTOBUF = "application/x-protobuf"

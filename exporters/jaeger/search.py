@@ -5,7 +5,7 @@ Source: jaeger `internal/storage/v2/memory/tenant.go` (validSpan).
 
 from collections.abc import Callable, Mapping
 
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
+from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
 
 _KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 _STATUSES = {"ok": 1, "error": 2}

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from exporters.columns import lists, values
-from storage.api import LATENCY_BUCKET_GROWTH, SpanMetricsQuery, TimeRange
+from storage.queries import LATENCY_BUCKET_GROWTH, SpanMetricsQuery, TimeRange
 
 # Prometheus refuses more points a series than this.
 MAX_POINTS = 11_000

@@ -5,7 +5,7 @@ from google.protobuf.message import DecodeError
 from exporters.delivery import Delivered, DeliveryRejected
 from exporters.http_client import HttpClient, HttpEndpoint
 from exporters.zipkin.to_zipkin import zipkin_json
-from storage.api import Signal
+from storage.queries import Signal
 
 
 class ZipkinClient:

@@ -6,12 +6,12 @@ from typing import Any
 import pyarrow as pa
 
 from storage.agents import TRACE_JOINS, AgenticItems
-from storage.api import TimeRange
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, id_list, time_sql
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
+from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS, AGENT_SPANS
 
 # Not toString, which cuts zero bytes at the end of an id.

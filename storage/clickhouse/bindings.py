@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from storage.api import TimeRange
 from storage.clickhouse.engine import Parameters
+from storage.queries import TimeRange
 
 MAX_UINT64 = 2**64 - 1
 

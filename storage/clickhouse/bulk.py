@@ -5,7 +5,6 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from storage.api import TimeRange
 from storage.bulk import SCHEMAS, STEP_NS, TIMES, ItemTable
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, time_sql
@@ -13,6 +12,7 @@ from storage.clickhouse.columns import stored
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine, Settings
 from storage.clickhouse.latest import latest_of_groups
+from storage.queries import TimeRange
 from storage.schemas import AGENT_RUNS, TRANSFERS
 
 _EPOCH = date(1970, 1, 1)

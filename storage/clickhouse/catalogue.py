@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.api import Level, Signal
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.prepare import Prepared
 from storage.distinct import codes_of, dictionary, distinct, indices
+from storage.queries import Level, Signal
 from storage.seen import Seen
 
 _SEEN = 200_000

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
 from storage.clickhouse.bindings import Bindings
 from storage.clickhouse.entries import item_entry_exists, nested_exists
 from storage.clickhouse.fields import field_sql
 from storage.clickhouse.lookups import Answers, Lookup, Lookups, levels
 from storage.fields import SCOPE_TEXTS
+from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Signal
 
 
 def filter_sql(

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from time import monotonic
 
-from storage.api import Dependency, TimeRange
 from storage.clickhouse.bindings import Bindings, time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
+from storage.queries import Dependency, TimeRange
 from storage.windows import BUCKET_NS
 
 _START = "start_time_unix_nano"

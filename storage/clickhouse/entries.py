@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from storage.api import Condition, Op
 from storage.clickhouse.bindings import Bindings
 from storage.equality import equal_texts, parse_number
+from storage.queries import Condition, Op
 
 _NUMBER = "t IN ('i', 'd')"
 

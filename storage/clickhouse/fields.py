@@ -1,9 +1,9 @@
 """Conditions on the item's own fields to SQL."""
 
-from storage.api import FieldCondition, Op, Signal, SpanField
 from storage.clickhouse.bindings import Bindings
 from storage.equality import parse_number
 from storage.fields import NUMBERS, SCOPE_TEXTS, texts
+from storage.queries import FieldCondition, Op, Signal, SpanField
 
 _TEXTS = texts("lower(hex(parent_span_id))")
 

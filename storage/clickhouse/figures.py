@@ -2,20 +2,13 @@
 
 import pyarrow as pa
 
-from storage.api import (
-    LATENCY_BUCKET_GROWTH,
-    SPAN_METRICS,
-    Overview,
-    ServiceStats,
-    SpanMetricsQuery,
-    TimeRange,
-)
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.suggestions import text
 from storage.fields import DURATION
+from storage.queries import LATENCY_BUCKET_GROWTH, SPAN_METRICS, Overview, ServiceStats, SpanMetricsQuery, TimeRange
 
 _START = "start_time_unix_nano"
 _EXACT_TRACES = 10_000_000

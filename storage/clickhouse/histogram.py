@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from storage.api import TimeRange
 from storage.clickhouse.engine import Engine
+from storage.queries import TimeRange
 from storage.windows import BUCKET_SECONDS, MAX_BUCKETS, Windows
 
 # What the tables' sort keys start with.

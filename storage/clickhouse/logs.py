@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from storage.api import LogPage, LogQuery, Signal, TimeRange
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, id_list, time_sql
 from storage.clickhouse.columns import LOG_COLUMNS
@@ -15,6 +14,7 @@ from storage.clickhouse.fields import body_contains
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.lookups import Lookups
 from storage.log_pages import page, reach
+from storage.queries import LogPage, LogQuery, Signal, TimeRange
 from storage.schemas import LOGS
 
 _FIRST, _GROWTH = 32_000, 8

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal
 from storage.clickhouse.bindings import Bindings, id_list
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.entries import MAP, entry_exists
 from storage.clickhouse.fields import scope_sql
 from storage.fields import SCOPE_TEXTS
+from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal
 
 _MAX_LISTED = 1_000
 _MAX_KNOWN = 1_000

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 
-from storage.api import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.clickhouse.bindings import Bindings, id_list, time_sql
 from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.lookups import Lookups
 from storage.fields import DURATION
+from storage.queries import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.search import ReadPage, find_traces
 
 # Rows of the first window, and how much larger each next one is at most. Attributes cost 0.3 µs a row to look at

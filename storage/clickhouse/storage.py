@@ -1,7 +1,6 @@
 """The whole store over one engine: wires the readers and the writer together."""
 
 from storage.agents import AgentStorage
-from storage.api import Signal
 from storage.clickhouse.agent_figures import AgentFigures
 from storage.clickhouse.agent_rows import AgentRows
 from storage.clickhouse.agents import AgentItems
@@ -22,6 +21,7 @@ from storage.clickhouse.suggestions import Suggestions
 from storage.clickhouse.traces import TraceTable
 from storage.clickhouse.writer import ClickHouseWriter
 from storage.parts import Parts
+from storage.queries import Signal
 from storage.store import Store
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from storage.api import Level, Operation, Signal, TimeRange
 from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
+from storage.queries import Level, Operation, Signal, TimeRange
 
 _MAX_OPERATIONS = 10_000
 _RECENT_ROWS = 100_000

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from storage.api import Batch, Signal
+from storage.api import Batch
 from storage.clickhouse.catalogue import Catalogue
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS, AGENT_SPAN_COLUMNS, LOG_COLUMNS, SPAN_COLUMNS
 from storage.clickhouse.contexts import ContextTable
@@ -17,6 +17,7 @@ from storage.clickhouse.once import insert_once
 from storage.clickhouse.prepare import Prepared, one_chunk, prepare
 from storage.clickhouse.removals import Removals
 from storage.clickhouse.slices import slices
+from storage.queries import Signal
 
 
 class ClickHouseWriter:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from storage.agents import TRACE_JOINS, AgenticItems
-from storage.api import TimeRange
 from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.database import Database, quoted
 from storage.postgres.decoding import Decoder, plain_table, stored_columns
 from storage.postgres.suggestions import text
 from storage.postgres.unsigned import from_bigint
+from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS, AGENT_SPANS
 
 _MAX_CONVERSATIONS, _MAX_LINKED = 100, 1_000

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from storage.api import TimeRange
 from storage.postgres.texts import escape, escape_text
 from storage.postgres.unsigned import MAX_UINT64, OFFSET, to_bigint
+from storage.queries import TimeRange
 
 
 class Bindings:

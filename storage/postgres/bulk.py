@@ -5,12 +5,12 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from storage.api import TimeRange
 from storage.bulk import SCHEMAS, STEP_NS, TIMES, ItemTable
 from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.database import Database, quoted
 from storage.postgres.decoding import Decoder, plain_table, stored_columns
 from storage.postgres.texts import escape_text
+from storage.queries import TimeRange
 from storage.schemas import AGENT_RUNS, TRANSFERS
 
 _EPOCH = date(1970, 1, 1)

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.api import Level, Signal
 from storage.contexts import Context, resource_context, scope_context
 from storage.distinct import codes_of, context_id, dictionary, distinct, indices
 from storage.postgres.contexts import Entry, OnceADay
@@ -16,6 +15,7 @@ from storage.postgres.database import Database, Row
 from storage.postgres.nesting import entries_of, items_of
 from storage.postgres.tables import Prepared, chunk
 from storage.postgres.texts import escape, escape_text, unescape
+from storage.queries import Level, Signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ satisfy it, whether any event or link ever had the key. What is left for the row
 from collections import defaultdict
 from collections.abc import Sequence
 
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal
 from storage.postgres.bindings import Bindings
 from storage.postgres.database import Database
 from storage.postgres.entries import NUMBERS, entry_exists, text_predicate
 from storage.postgres.fields import field_sql
+from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal
 
 _NESTED = (Level.EVENT, Level.LINK)
 _ID_COLUMNS = {"resources": "resource_id", "scopes": "scope_id"}

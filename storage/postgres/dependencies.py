@@ -1,9 +1,9 @@
 """Which service calls which: child spans joined with their parents."""
 
-from storage.api import Dependency, TimeRange
 from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.database import Database
 from storage.postgres.suggestions import text
+from storage.queries import Dependency, TimeRange
 from storage.windows import Windows
 
 _START = "start_time_unix_nano"

@@ -2,10 +2,10 @@
 
 import math
 
-from storage.api import Condition, Op
 from storage.equality import equal_texts, parse_number
 from storage.postgres.bindings import Bindings
 from storage.postgres.regexes import to_postgres
+from storage.queries import Condition, Op
 
 NUMBERS = ("i", "d")
 _INTEGER = "'^[+-]?[0-9]+$'"

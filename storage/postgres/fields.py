@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from storage.api import FieldCondition, Op, Signal, SpanField
 from storage.equality import parse_number
 from storage.fields import NUMBERS, SCOPE_TEXTS, texts
 from storage.postgres.bindings import Bindings
 from storage.postgres.regexes import to_postgres
+from storage.queries import FieldCondition, Op, Signal, SpanField
 
 _NUMERIC = "'^[+-]?[0-9]+([.][0-9]*)?$'"
 

@@ -5,17 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from storage.api import (
-    LATENCY_BUCKET_GROWTH,
-    SPAN_METRICS,
-    Overview,
-    ServiceStats,
-    SpanMetricsQuery,
-    TimeRange,
-)
 from storage.postgres.bindings import Bindings, step_sql, time_sql
 from storage.postgres.database import Database
 from storage.postgres.suggestions import text
+from storage.queries import LATENCY_BUCKET_GROWTH, SPAN_METRICS, Overview, ServiceStats, SpanMetricsQuery, TimeRange
 
 _START = "start_time_unix_nano"
 _BUCKET = f"floor(ln(greatest(duration_ns, 1)) / ln({LATENCY_BUCKET_GROWTH}))::integer"

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from storage.api import LogPage, LogQuery, Signal, TimeRange
 from storage.log_pages import page, reach
 from storage.postgres.bindings import Bindings, service_sql, step_sql, time_sql
 from storage.postgres.conditions import Compiler
 from storage.postgres.database import Database, Row, quoted
 from storage.postgres.decoding import Decoder, stored_columns
+from storage.queries import LogPage, LogQuery, Signal, TimeRange
 from storage.schemas import LOGS
 from storage.windows import Windows
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from storage.api import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.fields import DURATION
 from storage.postgres.bindings import Bindings, service_sql, time_sql
 from storage.postgres.conditions import Compiler
 from storage.postgres.database import Database, Row
 from storage.postgres.unsigned import from_bigint
+from storage.queries import Signal, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from storage.search import ReadPage, find_traces
 from storage.windows import Windows
 

@@ -3,7 +3,6 @@
 import contextlib
 
 from storage.agents import AgentStorage
-from storage.api import Signal
 from storage.parts import Parts
 from storage.postgres.agent_figures import AgentFigures
 from storage.postgres.agent_rows import AgentRows
@@ -26,6 +25,7 @@ from storage.postgres.suggestions import Suggestions
 from storage.postgres.timescale import Hypertables
 from storage.postgres.traces import TraceTable
 from storage.postgres.writer import PostgresWriter
+from storage.queries import Signal
 from storage.store import Store
 
 

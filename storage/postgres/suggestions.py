@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from storage.api import Level, Operation, Signal, TimeRange
 from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.database import Database
 from storage.postgres.tables import TIME_COLUMNS
 from storage.postgres.texts import unescape
 from storage.postgres.unsigned import MAX_UINT64
+from storage.queries import Level, Operation, Signal, TimeRange
 from storage.windows import Windows
 
 _MAX_OPERATIONS = 10_000

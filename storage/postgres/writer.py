@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 from psycopg.copy import QueuedLibpqWriter
 
-from storage.api import Batch, Signal
+from storage.api import Batch
 from storage.errors import StorageUnavailable
 from storage.postgres.catalogue import Catalogue
 from storage.postgres.database import Connection, Database, quoted
 from storage.postgres.encoding import HEADER, TRAILER, Column, copy_stream
 from storage.postgres.partitions import Partitions
 from storage.postgres.tables import Prepared, chunk, item_columns, one_chunk, plain_columns, prepare
+from storage.queries import Signal
 from storage.windows import BUCKET_NS, Windows
 
 # Rows encoded at once, a few megabytes: small enough that the server hardly waits for the first of them.

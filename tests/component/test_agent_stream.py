@@ -15,7 +15,8 @@ from collector.processors.agent_stream.stage import EVALUATED_UNTIL, TransferSet
 from collector.processors.agent_stream.worker import RuleWorker
 from collector.processors.agent_transfers.options import make_options
 from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
-from storage.api import Batch, Signal, TimeRange
+from storage.api import Batch
+from storage.queries import Signal, TimeRange
 from storage.schemas import LOGS, SPANS
 from tests.stored import table
 

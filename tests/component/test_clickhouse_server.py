@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
-from storage.api import TraceQuery
 from storage.clickhouse.server import ServerEngine, open_server
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
+from storage.queries import TraceQuery
 from tests import clickhouse
 from tests.contract.items import ALL_TIME, batch, log, resource, span
 

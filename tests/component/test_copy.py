@@ -20,9 +20,10 @@ from collector.processors.agent_stream.stage import TransferSettings, TransferSt
 from collector.processors.agent_stream.worker import RuleWorker
 from collector.processors.agent_transfers.options import make_options
 from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
-from storage.api import Batch, Signal, TraceQuery
+from storage.api import Batch
 from storage.bulk import ItemTable
 from storage.errors import StorageUnavailable
+from storage.queries import Signal, TraceQuery
 from storage.schemas import AGENT_RUNS, LOGS, SPANS, TRANSFERS
 from tests.component.test_agent_stream import (
     BILLING,

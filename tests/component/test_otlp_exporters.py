@@ -38,7 +38,7 @@ from collector.receivers.errors import ListenError
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.otlp_http import OtlpHttpReceiver
 from collector.receivers.settings import GrpcSettings, HttpSettings, TlsSettings
-from storage.api import Signal
+from storage.queries import Signal
 from tests.receiving import Received, receiving
 
 RESOURCE = Resource({"service.name": "shop"})

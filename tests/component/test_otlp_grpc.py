@@ -33,7 +33,7 @@ from collector.receivers.auth import ApiKeys
 from collector.receivers.errors import ListenError
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.settings import GrpcSettings
-from storage.api import Signal
+from storage.queries import Signal
 from tests.receiving import Received, logs_request, receiving, traces_request
 
 TRACES, LOGS, METRICS = (

@@ -30,7 +30,7 @@ from collector.receivers.auth import ApiKeys
 from collector.receivers.errors import ListenError
 from collector.receivers.otlp_http import OtlpHttpReceiver
 from collector.receivers.settings import CorsSettings, HttpSettings
-from storage.api import Signal
+from storage.queries import Signal
 from tests.receiving import Received, logs_request, receiving, traces_request
 
 if sys.version_info >= (3, 14):

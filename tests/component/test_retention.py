@@ -6,7 +6,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from collector.retention import RetentionRunner
 from storage.agents import AgentStorage
-from storage.api import Batch, RetentionPolicy, Signal
+from storage.api import Batch, RetentionPolicy
+from storage.queries import Signal
 from storage.schemas import LOGS
 from tests.stored import table
 

@@ -14,7 +14,7 @@ from collector.receivers.settings import HttpSettings
 from collector.receivers.zipkin import ZipkinReceiver
 from exporters.http_client import HttpEndpoint
 from exporters.zipkin.client import ZipkinClient
-from storage.api import Signal
+from storage.queries import Signal
 from tests.component.forwarding.test_forwarding import sending, until
 from tests.receiving import receiving, traces_request
 

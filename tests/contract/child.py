@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from storage.agents import AgentStorage
-from storage.api import LogQuery, TraceQuery
 from storage.errors import StorageUnavailable
+from storage.queries import LogQuery, TraceQuery
 from tests.contract.engines import ENGINES
 from tests.contract.items import ALL_TIME, numbered_batch
 

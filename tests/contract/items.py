@@ -9,7 +9,8 @@ import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
-from storage.api import Batch, TimeRange
+from storage.api import Batch
+from storage.queries import TimeRange
 from storage.schemas import LOGS, SPANS
 
 SECOND = 10**9

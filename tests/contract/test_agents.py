@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferCursor, TransferQuery
-from storage.api import Batch, LogQuery, TimeRange, empty_logs, empty_spans
+from storage.api import Batch, empty_logs, empty_spans
+from storage.queries import LogQuery, TimeRange
 from storage.schemas import AGENT_RUNS, AGENT_SPANS, LOGS, TRANSFERS
 from tests.contract.items import ALL_TIME
 

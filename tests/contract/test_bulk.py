@@ -11,8 +11,9 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 
 from storage.agents import AgentStorage
-from storage.api import Batch, Signal, TimeRange
+from storage.api import Batch
 from storage.bulk import SCHEMAS, STEP_NS, TIMES, ItemTable
+from storage.queries import Signal, TimeRange
 from storage.schemas import AGENT_LOGS, AGENT_RUNS, AGENT_SPANS, TRANSFERS
 from tests.contract.items import ALL_TIME, DAY, NOW, Row, canonical, log, logs_table, numbered_batch, span, spans_table
 from tests.contract.test_agents import run, transfer

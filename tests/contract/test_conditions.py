@@ -3,7 +3,8 @@
 import pytest
 
 from storage.agents import AgentStorage
-from storage.api import (
+from storage.errors import StorageRejected
+from storage.queries import (
     AllOf,
     AnyOf,
     Condition,
@@ -16,7 +17,6 @@ from storage.api import (
     SpanField,
     TraceQuery,
 )
-from storage.errors import StorageRejected
 from tests.contract.items import ALL_TIME, batch, event, link, log, resource, scope, span
 
 ODD = 'it\'s \\ \x00 \n {x:String} "q" ÿ😀 \\N'

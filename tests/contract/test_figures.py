@@ -6,14 +6,7 @@ from typing import Any
 import pytest
 
 from storage.agents import AgentStorage
-from storage.api import (
-    LATENCY_BUCKET_GROWTH,
-    SPAN_METRICS,
-    Dependency,
-    Overview,
-    SpanMetricsQuery,
-    TimeRange,
-)
+from storage.queries import LATENCY_BUCKET_GROWTH, SPAN_METRICS, Dependency, Overview, SpanMetricsQuery, TimeRange
 from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, log, span, trace_id
 
 RANGE = TimeRange(NOW, NOW + 100 * SECOND)

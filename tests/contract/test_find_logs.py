@@ -3,7 +3,7 @@
 import random
 
 from storage.agents import AgentStorage
-from storage.api import LogCursor, LogQuery, TimeRange
+from storage.queries import LogCursor, LogQuery, TimeRange
 from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, log, trace_id
 
 

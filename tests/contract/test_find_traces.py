@@ -3,7 +3,7 @@
 import random
 
 from storage.agents import AgentStorage
-from storage.api import Condition, Op, TimeRange, TraceCursor, TraceMatch, TraceQuery
+from storage.queries import Condition, Op, TimeRange, TraceCursor, TraceMatch, TraceQuery
 from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, span, spans_table, trace_id
 
 

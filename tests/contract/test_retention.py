@@ -3,7 +3,8 @@
 from datetime import date, timedelta
 
 from storage.agents import AgentStorage
-from storage.api import LogQuery, RetentionPolicy, TraceQuery
+from storage.api import RetentionPolicy
+from storage.queries import LogQuery, TraceQuery
 from tests.contract.items import ALL_TIME, DAY, NOW, SECOND, Row, batch, log, resource, span
 
 DAY_NS = 86_400 * SECOND

@@ -5,7 +5,8 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 
 from storage.agents import AgentStorage
-from storage.api import Batch, LogQuery, Signal
+from storage.api import Batch
+from storage.queries import LogQuery, Signal
 from storage.schemas import LOGS, SPANS
 from tests.contract.items import (
     ALL_TIME,

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from storage.agents import AgentStorage
-from storage.api import LogQuery, TraceQuery
+from storage.queries import LogQuery, TraceQuery
 from tests.contract.items import ALL_TIME, NOW, batch, log, span
 
 

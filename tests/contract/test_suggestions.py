@@ -1,7 +1,7 @@
 """Services, operations, attribute keys and values."""
 
 from storage.agents import AgentStorage
-from storage.api import Level, Operation, Signal
+from storage.queries import Level, Operation, Signal
 from tests.contract.items import batch, event, link, log, resource, scope, span
 
 

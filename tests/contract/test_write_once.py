@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.agents import AgentStorage
-from storage.api import LogQuery, TraceQuery
+from storage.queries import LogQuery, TraceQuery
 from tests.contract.conftest import Child
 from tests.contract.engines import EXCLUSIVE
 from tests.contract.items import ALL_TIME, batch, log, numbered_batch, span

@@ -17,9 +17,9 @@ import yaml
 from collector.journal.journal import Journal
 from collector.journal.segment import Record
 from storage.agents import AgentStorage
-from storage.api import Signal
 from storage.bulk import ItemTable
 from storage.postgres.local import LocalServer
+from storage.queries import Signal
 from tests.contract.items import SECOND, batch, canonical, log, span
 from tests.contract.test_bulk import read
 from tests.postgres import new_database, open_database

@@ -18,7 +18,7 @@ from exporters.jaeger.v1_json import Rendering, traces_json
 from exporters.jaeger.v3_json import resource_spans_elements, summary_json
 from exporters.otlp.json import traces_json as otlp_json
 from exporters.trace_summary import summarize
-from storage.api import Signal
+from storage.queries import Signal
 from tests.stored import table
 
 FOLDER = Path(__file__).parents[1] / "data" / "jaeger"

@@ -3,8 +3,8 @@
 import pytest
 
 from storage.agents import AgentStorage
-from storage.api import Dependency, TimeRange
 from storage.clickhouse import dependencies
+from storage.queries import Dependency, TimeRange
 from tests.contract.items import NOW, SECOND, Row, batch, span, trace_id
 
 MINUTE = 60 * SECOND

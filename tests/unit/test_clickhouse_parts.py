@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from storage.api import TimeRange
 from storage.clickhouse.bindings import Bindings
 from storage.clickhouse.errors import raise_port_error
 from storage.distinct import distinct
 from storage.equality import parse_number
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
+from storage.queries import TimeRange
 from storage.seen import Seen
 from storage.windows import BUCKET_NS, Windows
 

@@ -17,8 +17,9 @@ from collector.copying.difference import Held
 from collector.copying.hashing import RowHasher
 from collector.copying.slices import inserts, slices
 from collector.copying.state import CopyState, DayState
-from storage.api import RetentionPolicy, TimeRange
+from storage.api import RetentionPolicy
 from storage.bulk import STEP_NS, ItemTable
+from storage.queries import TimeRange
 from storage.schemas import LOGS
 from tests.contract.items import NOW, canonical, link, span, spans_table
 from tests.contract.test_bulk import everything

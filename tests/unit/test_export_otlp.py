@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from exporters.otlp.json import logs_json, traces_json
 from exporters.otlp.protobuf import logs_data, traces_data, traces_data_chunks
-from storage.api import Signal
+from storage.queries import Signal
 from tests import otlp_messages, stored
 
 

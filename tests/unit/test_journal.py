@@ -10,7 +10,7 @@ import pytest
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal, JournalFull, JournalLocked, Segment
 from collector.journal.segment import Record
-from storage.api import Signal
+from storage.queries import Signal
 
 CAP = 1 << 20
 

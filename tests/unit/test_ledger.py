@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.pipeline.ledger import Ledger
-from storage.api import Signal
+from storage.queries import Signal
 
 
 def balance(ledger: Ledger) -> None:

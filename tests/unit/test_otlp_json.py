@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from collector.errors import Rejected
 from collector.otlp.json import to_protobuf
 from collector.otlp.json_messages import MAX_MESSAGE_DEPTH
-from storage.api import Signal
+from storage.queries import Signal
 from tests import otlp_messages
 
 TRACE_ID = "5b8efff798038103d269b633813fc60c"

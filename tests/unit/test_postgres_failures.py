@@ -9,13 +9,13 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from storage.agents import AgentStorage
-from storage.api import FieldCondition as Field
-from storage.api import Op, SpanField, TraceQuery
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
 from storage.postgres import conditions, database
 from storage.postgres.local import LocalServer
 from storage.postgres.settings import PostgresSettings
 from storage.postgres.storage import open_postgres
+from storage.queries import FieldCondition as Field
+from storage.queries import Op, SpanField, TraceQuery
 from tests.contract.items import ALL_TIME, batch, log, span
 from tests.contract.test_conditions import FAILING, MATCHING, OTHER, SPAN
 from tests.postgres import SERVER, new_database, open_database, running_server

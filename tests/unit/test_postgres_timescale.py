@@ -8,11 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from storage.agents import AgentStorage
-from storage.api import LogQuery, RetentionPolicy, TraceQuery
+from storage.api import RetentionPolicy
 from storage.errors import StorageRejected
 from storage.postgres.local import LocalServer
 from storage.postgres.settings import PostgresSettings
 from storage.postgres.storage import open_postgres
+from storage.queries import LogQuery, TraceQuery
 from tests.contract.items import ALL_TIME, DAY, NOW, SECOND, batch, log, span
 from tests.postgres import SERVER, has_timescale, new_database, open_database, running_server
 

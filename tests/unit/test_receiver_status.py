@@ -21,7 +21,7 @@ from collector.receivers.errors import (
     UnsupportedMediaType,
 )
 from collector.receivers.replies import Encoding, encode, export_reply, failure_body, metrics_reply
-from storage.api import Signal
+from storage.queries import Signal
 
 HTTP_RETRYABLE = {429, 502, 503, 504}
 GRPC_RETRYABLE = {

@@ -17,7 +17,8 @@ from collector.processors.agent_transfers.grouping import (
     is_unique_id,
 )
 from storage.agents import AgentStore
-from storage.api import TimeRange, TraceReader
+from storage.api import TraceReader
+from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS
 
 MINUTE_NS = 60 * 10**9

@@ -12,7 +12,7 @@ from collector.query.log_rows import plain_rows
 from collector.query.problems import Problem
 from collector.query.ranges import EVERYTHING
 from storage.agents import RunQuery, TransferQuery
-from storage.api import LogQuery
+from storage.queries import LogQuery
 
 MAX_TRACES = 500
 MAX_SPANS = 50_000

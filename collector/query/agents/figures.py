@@ -6,7 +6,7 @@ from typing import Any
 from collector.query.dependencies import QueryDependencies
 from collector.query.parse.times import format_time
 from storage.agents import RunQuery, TransferQuery
-from storage.api import TimeRange
+from storage.queries import TimeRange
 
 MAX_AGENTS = 1_000
 MAX_EDGES = 10_000

@@ -15,7 +15,7 @@ from collector.query.parse.enums import KINDS
 from exporters.jaeger.ids import InvalidTraceId, parse_hex_trace_id
 from exporters.jaeger.search import tags_filter
 from exporters.jaeger.span_metrics import MAX_POINTS, MetricsRange
-from storage.api import TimeRange, TraceQuery
+from storage.queries import TimeRange, TraceQuery
 
 _US, _MS, _S = 10**3, 10**6, 10**9
 _SEARCH_LOOKBACK_NS = 48 * 3600 * _S

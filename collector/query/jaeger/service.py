@@ -13,7 +13,8 @@ from exporters.jaeger.transfers import Transfers
 from exporters.jaeger.v1_json import Rendering, traces_json
 from exporters.jaeger.v3_json import resource_spans_elements
 from exporters.trace_summary import COLUMNS, TraceSummary, summarize
-from storage.api import Operation, Storage, TraceQuery
+from storage.api import Storage
+from storage.queries import Operation, TraceQuery
 
 _MIB = 1024 * 1024
 

@@ -19,7 +19,7 @@ from collector.query.jaeger.answers import TooLarge, V1Route, envelope, json_ans
 from collector.query.jaeger.parameters import BadRequest
 from exporters.jaeger.v1_json import Rendering, trace_json
 from exporters.rows import SpanRow, read_spans
-from storage.api import Signal
+from storage.queries import Signal
 
 _AS_SENT = Rendering(raw=True, service_names=False)
 

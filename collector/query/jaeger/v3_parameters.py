@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from collector.query.jaeger.go_values import GoError, parse_bool, parse_duration, parse_int, parse_rfc3339
 from collector.query.jaeger.parameters import BadRequest, first, search_depth, text_map
 from exporters.jaeger.search import tags_filter
-from storage.api import TimeRange, TraceQuery
+from storage.queries import TimeRange, TraceQuery
 
 _DEFAULT_DEPTH = 100
 _LATEST = 2**64 - 1

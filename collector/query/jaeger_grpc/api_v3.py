@@ -16,7 +16,8 @@ from exporters.jaeger.ids import InvalidTraceId, parse_hex_trace_id
 from exporters.otlp.protobuf import spans_chunks
 from exporters.rows import by_trace, read_spans
 from exporters.trace_summary import COLUMNS, summarize
-from storage.api import Storage, TraceQuery
+from storage.api import Storage
+from storage.queries import TraceQuery
 
 # Clients receive at most 4 MiB in a message; a larger trace takes consecutive messages.
 MAX_MESSAGE_BYTES = 3 * 2**20

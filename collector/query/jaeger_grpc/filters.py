@@ -11,7 +11,7 @@ from collector.query.jaeger_grpc.errors import invalid
 from collector.query.jaeger_grpc.operands import AttributeOperand, FieldOperand, Operand, operand
 from collector.query.parse.where import MAX_CONDITIONS, MAX_DEPTH
 from exporters.jaeger.generated.expression_pb2 import Call, Expression
-from storage.api import AllOf, AnyOf, Filter, Not, Op
+from storage.queries import AllOf, AnyOf, Filter, Not, Op
 
 LEVELS = ("span", "resource", "scope", "event", "link")
 OPERATORS = ("and", "or", "not", "eq", "ne", "gt", "lt", "gte", "lte", "regex", "exists", "in", "not_in")

@@ -11,7 +11,7 @@ from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_span_id
 from collector.query.parse.regexes import parse_regex
 from exporters.jaeger.generated.expression_pb2 import Expression
-from storage.api import AnyOf, Condition, FieldCondition, Filter, Level, Op, SpanField
+from storage.queries import AnyOf, Condition, FieldCondition, Filter, Level, Op, SpanField
 
 _LEVELS = {
     "": (Level.ITEM, Level.RESOURCE),  # without a level: span or resource, never further

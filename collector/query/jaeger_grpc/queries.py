@@ -12,7 +12,8 @@ from collector.query.jaeger_grpc.filters import compile_filter
 from collector.query.ranges import EVERYTHING
 from exporters.jaeger.generated.expression_pb2 import Call
 from exporters.jaeger.search import kind_name, kind_number, tags_filter
-from storage.api import Operation, Storage, TimeRange, TraceQuery
+from storage.api import Storage
+from storage.queries import Operation, TimeRange, TraceQuery
 
 DEFAULT_DEPTH = 100
 # What Go's zero time becomes on the wire: Jaeger's clients send it for a time that is not given.

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from storage.api import Storage, TraceCursor, TraceMatch, TraceQuery
+from storage.api import Storage
+from storage.queries import TraceCursor, TraceMatch, TraceQuery
 
 _IDS_A_PAGE = 1_000
 _FIRST_GROUP = 32

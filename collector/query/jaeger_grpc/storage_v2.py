@@ -16,8 +16,9 @@ from collector.query.jaeger_grpc.summaries import with_raw_id
 from exporters.jaeger.generated import storage_v2_pb2 as pb
 from exporters.otlp.protobuf import traces_data_chunks
 from exporters.trace_summary import COLUMNS, summarize
-from storage.api import Storage, TraceQuery
+from storage.api import Storage
 from storage.attributes import BYTES, from_any_value
+from storage.queries import TraceQuery
 
 # Jaeger receives at most 4 MiB in a message; an answer that cannot be streamed has to fit as a whole.
 MAX_MESSAGE_BYTES = 3 * 2**20

@@ -9,7 +9,8 @@ from collector.query.loki.labels import Labels, line_of, stream_labels, structur
 from collector.query.loki.plan import Plan
 from collector.query.loki.stages import run
 from exporters.rows import LogRow, read_logs
-from storage.api import LogReader, TimeRange
+from storage.api import LogReader
+from storage.queries import TimeRange
 
 # When conditions are left that storage cannot answer, this many records are looked at.
 MAX_SCANNED = 50_000

@@ -12,7 +12,8 @@ from collector.query.loki.entries import find_entries
 from collector.query.loki.labels import DETECTED_LEVEL, LEVEL, SERVICE, Labels, level_of
 from collector.query.loki.plan import Plan, plan
 from collector.query.loki.syntax import Metric, Pick
-from storage.api import LogReader, Storage, TimeRange
+from storage.api import LogReader, Storage
+from storage.queries import TimeRange
 
 MAX_POINTS = 11_000  # of one series, as in Prometheus
 MAX_COUNTED = 100_000  # records that are counted one by one, when storage cannot group them

@@ -6,7 +6,8 @@ from collector.query.loki.entries import find_entries
 from collector.query.loki.labels import DETECTED_LEVEL, LEVEL, LEVEL_NAMES, SERVICE, Labels, label_name, level_of
 from collector.query.loki.plan import Plan, plan
 from collector.query.loki.syntax import LogSelection
-from storage.api import Level, Signal, Storage, TimeRange
+from storage.api import Storage
+from storage.queries import Level, Signal, TimeRange
 
 _SERVICE_KEY = "service.name"
 _MAX_KEYS, _MAX_VALUES = 1_000, 1_000

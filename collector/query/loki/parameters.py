@@ -10,7 +10,7 @@ from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
 from collector.query.parse.times import parse_time
 from collector.query.ranges import EVERYTHING
-from storage.api import TimeRange
+from storage.queries import TimeRange
 
 _SECOND = 10**9
 _HOUR = 3600 * _SECOND

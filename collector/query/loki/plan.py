@@ -19,7 +19,7 @@ from collector.query.loki.syntax import (
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_trace_id
 from collector.query.parse.regexes import regex_matches
-from storage.api import (
+from storage.queries import (
     AllOf,
     AnyOf,
     Condition,

@@ -9,7 +9,7 @@ from collector.query.parse.enums import parse_kind, parse_severity, parse_status
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_span_id
 from collector.query.parse.regexes import parse_regex
-from storage.api import Condition, FieldCondition, Level, Op, Signal, SpanField
+from storage.queries import Condition, FieldCondition, Level, Op, Signal, SpanField
 
 OPERATORS = {
     "=": Op.EQ,

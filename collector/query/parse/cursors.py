@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from collector.query.parse.errors import ParseError
 from storage.agents import ConversationCursor, TransferCursor
-from storage.api import LogCursor, TimeRange, TraceCursor
+from storage.queries import LogCursor, TimeRange, TraceCursor
 
 _TRACES = struct.Struct(">B Q Q Q 16s")
 _LOGS = struct.Struct(">B Q Q Q I")

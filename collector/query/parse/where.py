@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from collector.query.parse.conditions import OPERATORS, Attribute, Field, compare, level, named
 from collector.query.parse.errors import ParseError
 from collector.query.parse.where_tokens import Kind, Token, tokens
-from storage.api import AllOf, AnyOf, Filter, Not, Op, Signal
+from storage.queries import AllOf, AnyOf, Filter, Not, Op, Signal
 
 MAX_CONDITIONS = 64
 MAX_DEPTH = 32

@@ -12,7 +12,7 @@ from collector.query.parse.ids import parse_span_id, parse_trace_id
 from collector.query.parse.regexes import parse_regex
 from collector.query.tempo.fields import SERVICE_NAME, Attribute, Intrinsic, Target, TraceFact, word_reader
 from collector.query.tempo.tokens import Kind, Token
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
+from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
 
 OPERATORS = ("=", "!=", "=~", "!~", ">", ">=", "<", "<=")
 _ORDERED = {">": Op.GT, ">=": Op.GE, "<": Op.LT, "<=": Op.LE}

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from collector.query.parse.enums import KINDS, STATUSES
 from collector.query.parse.errors import ParseError
-from storage.api import Level, SpanField
+from storage.queries import Level, SpanField
 
 SERVICE_NAME = "service.name"
 

@@ -1,6 +1,7 @@
 """Storage filters evaluated on rows in memory: which spans of a found trace are the ones that matched.
 
-The storage engine decides which traces are found; this repeats its rules (`storage.api.Op`) for the few that are shown.
+The storage engine decides which traces are found; this repeats its rules (`storage.queries.Op`) for the few that are
+shown.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collector.query.parse.regexes import regex_matches
 from exporters.columns import Attribute
 from exporters.rows import SpanRow
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
 from storage.attributes import DOUBLE, INT
+from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
 
 _NUMBERS = frozenset({INT, DOUBLE})
 _ORDER: dict[Op, Callable[[float, float], bool]] = {

@@ -12,7 +12,7 @@ from collector.query.tempo.logfmt import parse_logfmt
 from collector.query.tempo.search import TempoSearch
 from collector.query.tempo.traceql import Selection, parse_traceql
 from exporters.jaeger.search import tags_filter
-from storage.api import AllOf, FieldCondition, Filter, Op, SpanField, TimeRange
+from storage.queries import AllOf, FieldCondition, Filter, Op, SpanField, TimeRange
 
 _Parsed = TypeVar("_Parsed")
 

@@ -16,7 +16,8 @@ from collector.query.tempo.traceql import Selection
 from exporters.otlp.json_values import attributes_json
 from exporters.rows import SpanRow, by_trace, read_spans
 from exporters.trace_summary import TraceSummary, summarize
-from storage.api import AllOf, FieldCondition, Filter, Level, Not, Op, SpanField, Storage, TimeRange, TraceQuery
+from storage.api import Storage
+from storage.queries import AllOf, FieldCondition, Filter, Level, Not, Op, SpanField, TimeRange, TraceQuery
 
 # With conditions on the whole trace, which storage cannot ask for, this many candidates are looked at.
 MAX_SCANNED = 2_000

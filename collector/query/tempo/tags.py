@@ -7,8 +7,9 @@ from collector.query.parse.enums import KINDS, STATUSES
 from collector.query.parse.errors import ParseError
 from collector.query.tempo.fields import INTRINSICS, SCOPE_LEVELS, SERVICE_NAME, Attribute, Intrinsic, TraceFact, target
 from collector.query.tempo.traceql import parse_traceql
-from storage.api import AllOf, FieldCondition, Filter, Level, Op, Signal, SpanField, Storage
+from storage.api import Storage
 from storage.attributes import BOOL, DOUBLE, INT, STRING
+from storage.queries import AllOf, FieldCondition, Filter, Level, Op, Signal, SpanField
 
 _TYPES = {STRING: "string", INT: "int", DOUBLE: "float", BOOL: "bool"}
 _WORDS = {SpanField.STATUS: STATUSES, SpanField.KIND: KINDS}

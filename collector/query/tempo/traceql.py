@@ -17,7 +17,7 @@ from collector.query.parse.where import MAX_CONDITIONS, MAX_DEPTH
 from collector.query.tempo.conditions import OPERATORS, TraceCondition, span_condition, trace_condition
 from collector.query.tempo.fields import Attribute, TraceFact, target
 from collector.query.tempo.tokens import Kind, Token, tokens
-from storage.api import AllOf, AnyOf, FieldCondition, Filter, Not, Op, SpanField
+from storage.queries import AllOf, AnyOf, FieldCondition, Filter, Not, Op, SpanField
 
 _EVERYTHING, _NOTHING = AllOf(()), AnyOf(())
 _IS_ROOT = Not(FieldCondition(SpanField.PARENT_SPAN_ID, Op.EXISTS))

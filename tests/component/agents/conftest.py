@@ -27,7 +27,7 @@ from collector.query.server import QueryServer
 from collector.receivers.listening import open_sockets
 from collector.state import ServiceState
 from storage.agents import AgentStorage, TransferQuery
-from storage.api import Signal
+from storage.queries import Signal
 from tests.component.agents.desk import telemetry
 
 TRANSFERS = 1 + 4 + 4 + 2  # of the refund, the loop, the ping-pong, and those that log records tell

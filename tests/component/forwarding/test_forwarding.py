@@ -28,7 +28,7 @@ from exporters.delivery import Client
 from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
 from exporters.forward_otlp.http_client import OtlpHttpClient
 from exporters.http_client import HttpEndpoint
-from storage.api import Signal
+from storage.queries import Signal
 from tests.receiving import BatchList, Received, logs_request, receiving, traces_request
 
 BOTH = frozenset(Signal)

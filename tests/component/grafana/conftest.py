@@ -15,7 +15,8 @@ from collector.query.server import QueryServer
 from collector.query.tempo.router import tempo_router
 from collector.receivers.listening import open_sockets
 from collector.state import ServiceState
-from storage.api import Batch, Signal, Storage
+from storage.api import Batch, Storage
+from storage.queries import Signal
 from storage.schemas import AGENT_SPANS
 from tests.component.query.shop import logs, traces
 from tests.stored import table

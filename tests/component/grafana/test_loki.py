@@ -12,7 +12,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from storage.api import Batch, Signal, Storage
+from storage.api import Batch, Storage
+from storage.queries import Signal
 from storage.schemas import AGENT_SPANS, SPANS
 from tests.component.query.shop import CHECKOUT, MS, T0, any_value, logs_message
 from tests.stored import table

@@ -22,7 +22,8 @@ from collector.query.ui import UiSettings, mount_ui
 from collector.receivers.listening import open_sockets
 from collector.state import ServiceState
 from exporters.jaeger.transfers import Transfers
-from storage.api import Batch, Signal, Storage, empty_logs
+from storage.api import Batch, Storage, empty_logs
+from storage.queries import Signal
 from storage.schemas import AGENT_SPANS
 from tests.stored import table
 

@@ -18,8 +18,9 @@ from collector.pipeline.ingest import IngestPipeline, IngestSettings
 from collector.pipeline.ledger import Ledger
 from collector.pipeline.store import LEDGER, RELEASED, StoreSettings, StoreStage
 from storage.agents import AgentStorage
-from storage.api import Batch, LogQuery, Signal, TimeRange
+from storage.api import Batch
 from storage.errors import StorageRejected, StorageUnavailable
+from storage.queries import LogQuery, Signal, TimeRange
 
 ALL_TIME = TimeRange(0, 2**64)
 

@@ -16,7 +16,8 @@ from collector.query.dependencies import QueryDependencies
 from collector.query.server import QueryServer
 from collector.receivers.listening import open_sockets
 from collector.state import ServiceState
-from storage.api import Batch, Signal, Storage
+from storage.api import Batch, Storage
+from storage.queries import Signal
 from storage.schemas import AGENT_SPANS
 from tests.component.query.shop import logs, traces
 from tests.stored import table

@@ -9,7 +9,7 @@ import pytest
 from collector.query.dependencies import QueryDependencies
 from collector.query.parse.conditions import FIELDS
 from collector.query.problems import KINDS
-from storage.api import Signal
+from storage.queries import Signal
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "http-api.md").read_text(encoding="utf-8")

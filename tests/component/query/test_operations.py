@@ -12,7 +12,8 @@ from collector.query.dependencies import QueryDependencies, QueryLimits
 from collector.query.server import QueryServer
 from collector.receivers.listening import open_sockets
 from collector.state import ServiceState
-from storage.api import Signal, Storage
+from storage.api import Storage
+from storage.queries import Signal
 from tests.component.query.conftest import Service
 
 

@@ -5,8 +5,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from storage.api import Condition, Op, Storage, TimeRange, TraceQuery
+from storage.api import Storage
 from storage.errors import StorageRejected
+from storage.queries import Condition, Op, TimeRange, TraceQuery
 from tests.component.query.shop import BROWSE, CHECKOUT, MS, ORPHANED, T0
 
 

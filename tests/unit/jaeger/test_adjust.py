@@ -9,7 +9,7 @@ from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.reading import read_traces
 from exporters.jaeger.warnings import add_warning, warnings_of
 from exporters.rows import EventRow, SpanRow
-from storage.api import Signal
+from storage.queries import Signal
 from tests.stored import table
 from tests.unit.jaeger.spans import TRACE, link, span, text
 

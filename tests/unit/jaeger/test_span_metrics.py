@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from exporters.jaeger.span_metrics import MetricsRange, call_rates, error_rates, latencies
-from storage.api import LATENCY_BUCKET_GROWTH, SPAN_METRICS
+from storage.queries import LATENCY_BUCKET_GROWTH, SPAN_METRICS
 
 S = 10**9
 T0 = 1_767_225_600 * S  # 2026-01-01

@@ -11,7 +11,7 @@ from collector.query.parse.cursors import (
     write_trace_cursor,
 )
 from collector.query.parse.errors import ParseError
-from storage.api import LogCursor, TimeRange, TraceCursor
+from storage.queries import LogCursor, TimeRange, TraceCursor
 
 QUERY = [("service", "cart"), ("attr", "a=1"), ("attr", "b=2")]
 times = st.integers(0, 2**64 - 1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from collector.query.parse.conditions import parse_attribute
 from collector.query.parse.errors import ParseError
 from collector.query.parse.where import MAX_CONDITIONS, parse_where
-from storage.api import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal, SpanField
+from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal, SpanField
 
 A = Condition("a", Op.EQ, "1")
 B = Condition("b", Op.EQ, "2")
