@@ -59,11 +59,10 @@ def run_query(plan: QueryPlan, settings: Mapping[str, Any], scratch: Path) -> Qu
     with scratch_folder(scratch) as folder, ServerProcess(folder, settings) as server:
         api = Api(server.endpoints.query)
         filled = _fill(server, plan.spans)
-        size = settled_bytes(api)
+        size, stored = settled_bytes(api), totals(api).stored
         asked = questions(_corpus(api, filled))
         idle = ask(api, asked, plan.repeat)
         beside, rate = _ask_beside_ingest(server, api, asked, plan, filled) if plan.with_ingest else ([], 0.0)
-        stored = totals(api).stored
         peak = server.usage().peak_rss_bytes
         api.close()
     return QueryResult(stored, size, peak, idle, beside, rate)
