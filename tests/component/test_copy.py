@@ -40,7 +40,11 @@ from tests.contract.test_bulk import everything, read
 from tests.otlp_messages import logs_data, traces_data
 from tests.stored import table
 
-ENDS = {"to PostgreSQL": ("engine", "postgres_engine"), "to the embedded engine": ("postgres_engine", "engine")}
+ENDS = {
+    "to PostgreSQL": ("engine", "postgres_engine"),
+    "to the embedded engine": ("postgres_engine", "engine"),
+    "to a ClickHouse cluster": ("engine", "clickhouse_cluster"),
+}
 
 
 @pytest.fixture(params=ENDS)
