@@ -4,7 +4,6 @@ Attributes compare as texts, so `.http.status_code = 200` also finds "200", whic
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
@@ -12,21 +11,13 @@ from collector.query.parse.ids import parse_span_id, parse_trace_id
 from collector.query.parse.regexes import parse_regex
 from collector.query.tempo.fields import SERVICE_NAME, Attribute, Intrinsic, Target, TraceFact, word_reader
 from collector.query.tempo.tokens import Kind, Token
+from collector.query.tempo.trace_tests import TraceCondition
 from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
 
 OPERATORS = ("=", "!=", "=~", "!~", ">", ">=", "<", "<=")
 _ORDERED = {">": Op.GT, ">=": Op.GE, "<": Op.LT, "<=": Op.LE}
 _BOOLEANS = frozenset({"true", "false"})
 NIL = "nil"
-
-
-@dataclass(frozen=True, slots=True)
-class TraceCondition:
-    """A condition on a whole trace. `value` is nanoseconds, lower-case hex, or the text to compare with."""
-
-    fact: TraceFact
-    operator: str
-    value: str
 
 
 def trace_condition(fact: TraceFact, operator: str, value: Token) -> TraceCondition:

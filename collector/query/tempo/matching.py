@@ -31,12 +31,13 @@ def matches(part: Filter, row: SpanRow) -> bool:
         case Not(inner):
             return not matches(inner, row)
         case Condition():
-            return any(_attribute(part, found) for found in _attributes(part.level, row))
+            return any(_attribute(part, found) for found in attributes_at(part.level, row))
         case FieldCondition():
             return _field(part, row)
 
 
-def _attributes(level: Level, row: SpanRow) -> Iterator[Sequence[Attribute]]:
+def attributes_at(level: Level, row: SpanRow) -> Iterator[Sequence[Attribute]]:
+    """Yield the attribute lists of a span at a level: one for each of its events or links."""
     if level in {Level.ITEM, Level.ANY}:
         yield row.attributes
     if level in {Level.RESOURCE, Level.ANY}:

@@ -6,10 +6,10 @@ from typing import TypeVar
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
 from collector.query.ranges import EVERYTHING
-from collector.query.tempo.conditions import TraceCondition
 from collector.query.tempo.fields import SERVICE_NAME, TraceFact
 from collector.query.tempo.logfmt import parse_logfmt
 from collector.query.tempo.search import TempoSearch
+from collector.query.tempo.trace_tests import AllHold, TraceCondition
 from collector.query.tempo.traceql import Selection, parse_traceql
 from exporters.jaeger.search import tags_filter
 from storage.queries import AllOf, FieldCondition, Filter, Op, SpanField, TimeRange
@@ -60,12 +60,12 @@ def _legacy(parameters: Mapping[str, str]) -> Selection:
     tags = _parsed("tags", parse_logfmt, parameters.get("tags", ""))
     fields: list[Filter] = [FieldCondition(_FIELDS[key], Op.EQ, text) for key, text in tags.items() if key in _FIELDS]
     others = tags_filter({key: text for key, text in tags.items() if key not in _FIELDS})
-    trace = [
+    trace = tuple(
         TraceCondition(TraceFact.DURATION, operator, str(_parsed(name, parse_duration, parameters[name])))
         for name, operator in (("minDuration", ">="), ("maxDuration", "<="))
         if parameters.get(name)
-    ]
-    return Selection(AllOf((*fields, *([others] if others else []))), tuple(trace))
+    )
+    return Selection(AllOf((*fields, *([others] if others else []))), AllHold(trace))
 
 
 def _parsed(name: str, parse: Callable[[str], _Parsed], text: str) -> _Parsed:

@@ -19,8 +19,8 @@ from collector.query.parse.ids import parse_trace_id
 from collector.query.tempo.parameters import BadParameter, described, read_limit, read_search
 from collector.query.tempo.search import search
 from collector.query.tempo.tags import tag_scopes, tag_values, unscoped
-from exporters.otlp.protobuf import traces_data
 from exporters.tempo.generated.tempo_pb2 import TraceByIDResponse
+from exporters.tempo.traces import tempo_trace
 from storage.api import Storage
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
 
@@ -91,6 +91,11 @@ def tempo_router(storage: Storage) -> APIRouter:
     def traces(request: Request) -> Response:
         return _json({"traces": search(storage, read_search(request.query_params)), "metrics": {}})
 
+    @router.get("/api/metrics/query_range", summary="Not available: TraceQL metrics")
+    @router.get("/api/metrics/query", include_in_schema=False)
+    def metrics() -> Response:
+        raise BadParameter("TraceQL metrics (rate, count_over_time …) are not supported")
+
     _add_names(router, storage)
     return router
 
@@ -141,7 +146,7 @@ def _trace(storage: Storage, text: str) -> TracesData | None:
     except ParseError as error:
         raise described("trace id", error) from error
     spans = storage.get_traces([trace_id])
-    return traces_data(spans) if spans.num_rows else None
+    return tempo_trace(spans) if spans.num_rows else None
 
 
 def _wants_protobuf(request: Request) -> bool:

@@ -5,19 +5,23 @@
     all   = part, { "&&", part }
     part  = "!", part | "(", any, ")" | "true" | "false" | field, operator, value
 
-Facts about the whole trace (rootName, traceDuration …) may be joined with && at the top level only.
+Facts about the whole trace (rootName, traceDuration …) are joined with conditions on the span by && only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from collector.query.parse.errors import ParseError
 from collector.query.parse.where import MAX_CONDITIONS, MAX_DEPTH
-from collector.query.tempo.conditions import OPERATORS, TraceCondition, span_condition, trace_condition
-from collector.query.tempo.fields import Attribute, TraceFact, target
+from collector.query.tempo.conditions import OPERATORS, span_condition, trace_condition
+from collector.query.tempo.fields import Attribute, Intrinsic, TraceFact, target
 from collector.query.tempo.tokens import Kind, Token, tokens
+from collector.query.tempo.trace_tests import ALWAYS, AllHold, DoesNotHold, OneHolds, TraceTest
 from storage.queries import AllOf, AnyOf, FieldCondition, Filter, Not, Op, SpanField
+
+_Asked = TypeVar("_Asked")
 
 _EVERYTHING, _NOTHING = AllOf(()), AnyOf(())
 _IS_ROOT = Not(FieldCondition(SpanField.PARENT_SPAN_ID, Op.EXISTS))
@@ -26,14 +30,48 @@ _ROOT_FIELD = "nestedSetParent"  # Tempo's own numbering; only "< 0", which mean
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a query asks for: one span that satisfies `filter`, in a trace that satisfies `trace`.
+    """What a query asks for: one span that satisfies `filter`, in a trace that passes `trace`.
 
-    `shown` are the attributes that the query names, to be answered with each span.
+    `shown` are the attributes and fields that the query names, to be answered with each span.
     """
 
     filter: Filter
-    trace: tuple[TraceCondition, ...] = ()
-    shown: tuple[Attribute, ...] = ()
+    trace: TraceTest = ALWAYS
+    shown: tuple[Attribute | Intrinsic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a query: what it asks of the span and what of the trace, both together; None is nothing."""
+
+    span: Filter | None = None
+    trace: TraceTest | None = None
+
+
+def _all_of(parts: Sequence[_Part]) -> _Part:
+    if len(parts) == 1:
+        return parts[0]
+    spans = tuple(part.span for part in parts if part.span is not None)
+    traces = tuple(part.trace for part in parts if part.trace is not None)
+    return _Part(_one_or(AllOf, spans), _one_or(AllHold, traces))
+
+
+def _one_or(join: Callable[[tuple[_Asked, ...]], _Asked], parts: tuple[_Asked, ...]) -> _Asked | None:
+    return join(parts) if len(parts) > 1 else parts[0] if parts else None
+
+
+def _any_of(parts: Sequence[_Part], position: int) -> _Part:
+    spans = tuple(part.span for part in parts if part.span is not None)
+    traces = tuple(part.trace for part in parts if part.trace is not None)
+    if spans and traces:
+        raise ParseError("what concerns the whole trace is joined with what concerns a span by && only", position)
+    return _Part(span=AnyOf(spans)) if spans else _Part(trace=OneHolds(traces))
+
+
+def _not(part: _Part, position: int) -> _Part:
+    if part.span is not None and part.trace is not None:
+        raise ParseError("! takes what concerns the whole trace, or what concerns a span, not both", position)
+    return _Part(span=Not(part.span)) if part.span is not None else _Part(trace=DoesNotHold(part.trace or ALWAYS))
 
 
 def parse_traceql(query: str) -> Selection:
@@ -48,12 +86,11 @@ class _Parser:
     found: list[Token]
     at: int = 0
     conditions: int = 0
-    trace: list[TraceCondition] = field(default_factory=list)
-    shown: list[Attribute] = field(default_factory=list)
+    shown: list[Attribute | Intrinsic] = field(default_factory=list)
 
     def query(self) -> Selection:
         self._expect("{", 'a span set in braces, such as { name = "GET /" }')
-        found: Filter = _EVERYTHING if self._is("}") else self._any(0)
+        found = _Part() if self._is("}") else self._any(0)
         self._expect("}", "&&, || or }")
         if self._is("|"):
             self._take()
@@ -62,47 +99,45 @@ class _Parser:
             self._hints()
         if self._next.kind is not Kind.END:
             raise ParseError("only one span set is supported, with | select(…) behind it", self._next.position)
-        return Selection(found, tuple(self.trace), tuple(dict.fromkeys(self.shown)))
+        return Selection(found.span or _EVERYTHING, found.trace or ALWAYS, tuple(dict.fromkeys(self.shown)))
 
     @property
     def _next(self) -> Token:
         return self.found[self.at]
 
-    def _any(self, depth: int) -> Filter:
-        parts = [self._all(depth)]
+    def _any(self, depth: int) -> _Part:
+        parts, position = [self._all(depth)], self._next.position
         while self._is("||"):
-            sign = self._take()
+            self._take()
             parts.append(self._all(depth))
-            if self.trace:
-                raise ParseError("what concerns the whole trace can only be joined with &&", sign.position)
-        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+        return parts[0] if len(parts) == 1 else _any_of(parts, position)
 
-    def _all(self, depth: int) -> Filter:
+    def _all(self, depth: int) -> _Part:
         parts = [self._part(depth)]
         while self._is("&&"):
             self._take()
             parts.append(self._part(depth))
-        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+        return _all_of(parts)
 
-    def _part(self, depth: int) -> Filter:
+    def _part(self, depth: int) -> _Part:
         if depth > MAX_DEPTH:
             raise ParseError(f"nested deeper than {MAX_DEPTH} levels", self._next.position)
         if self._is("!"):
-            self._take()
-            return Not(self._part(depth + 1))
+            position = self._take().position
+            return _not(self._part(depth + 1), position)
         if self._is("("):
             self._take()
             found = self._any(depth + 1)
             self._expect(")", "&&, || or )")
             return found
-        return self._comparison(depth)
+        return self._comparison()
 
-    def _comparison(self, depth: int) -> Filter:
+    def _comparison(self) -> _Part:
         name = self._take()
         if name.kind is not Kind.FIELD:
             raise ParseError("expected a field such as .http.route or name", name.position)
         if name.text in {"true", "false"} and self._next.text not in OPERATORS:
-            return _EVERYTHING if name.text == "true" else _NOTHING
+            return _Part(_EVERYTHING if name.text == "true" else _NOTHING)
         self.conditions += 1
         if self.conditions > MAX_CONDITIONS:
             raise ParseError(f"more than {MAX_CONDITIONS} conditions", name.position)
@@ -112,23 +147,18 @@ class _Parser:
         value = self._take()
         if value.kind not in {Kind.FIELD, Kind.TEXT, Kind.NUMBER}:
             raise ParseError("expected a value", value.position)
-        return self._condition(depth, name, operator, value)
+        return self._condition(name, operator, value)
 
-    def _condition(self, depth: int, name: Token, operator: Token, value: Token) -> Filter:
+    def _condition(self, name: Token, operator: Token, value: Token) -> _Part:
         if name.text == _ROOT_FIELD and (operator.text, value.text) in {("<", "0"), ("=", "-1")}:
-            return _IS_ROOT
+            return _Part(_IS_ROOT)
         with _located(name):
             found = target(name.text)
-        if isinstance(found, TraceFact):
-            if depth:
-                raise ParseError("what concerns the whole trace can only be joined with && at the top", name.position)
-            with _located(value):
-                self.trace.append(trace_condition(found, operator.text, value))
-            return _EVERYTHING
-        if isinstance(found, Attribute):
-            self.shown.append(found)
         with _located(value):
-            return span_condition(found, operator.text, value)
+            if isinstance(found, TraceFact):
+                return _Part(trace=trace_condition(found, operator.text, value))
+            self.shown.append(found)
+            return _Part(span_condition(found, operator.text, value))
 
     def _select(self) -> None:
         function = self._take()
@@ -141,7 +171,7 @@ class _Parser:
                 raise ParseError("expected a field", name.position)
             with _located(name):
                 found = target(name.text)
-            if isinstance(found, Attribute):
+            if not isinstance(found, TraceFact):
                 self.shown.append(found)
             if not self._is(","):
                 break

@@ -112,8 +112,8 @@ def test_what_a_found_trace_says(http: httpx.Client) -> None:
             "startTimeUnixNano": str(T0),
             "durationNanos": "50000000",
             "attributes": [
-                {"key": "service.name", "value": {"stringValue": "shop"}},
                 {"key": "http.status_code", "value": {"intValue": "500"}},
+                {"key": "service.name", "value": {"stringValue": "shop"}},
             ],
         }
     ]
@@ -144,6 +144,7 @@ def test_older_search(http: httpx.Client) -> None:
         ({"q": '{name="x"} >> {name="y"}'}, "invalid q at position 11: only one span set is supported"),
         ({"q": "{status=bad}"}, "invalid q at position 8: expected one of unset, ok, error"),
         ({"q": '{.a="x" || rootName="b"}'}, "invalid q at position 8"),
+        ({"q": '{!(.a="x" && rootName="b")}'}, "invalid q at position 1"),
         ({"q": "{.a=~`(`}"}, "invalid q at position 5: not a regular expression"),
         ({"q": "{}", "limit": "0"}, "invalid limit"),
         ({"q": "{}", "start": "5", "end": "5"}, "start must be before end"),
