@@ -7,6 +7,10 @@ from collections.abc import Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from collector.http_limits import limited_protocol
+
+_HEADER_SECONDS = 10.0
+
 
 class QueryServer:
     """uvicorn on uvloop and httptools. `start` once, `close` once."""
@@ -24,7 +28,7 @@ class QueryServer:
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=limited_protocol(_HEADER_SECONDS),
             ws="websockets-sansio",
             log_config=None,
             access_log=False,

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -44,7 +44,9 @@ def mount_ui(app: FastAPI, settings: UiSettings) -> None:
     Raises: UiError when the directory or the configuration cannot be used.
     """
 
-    async def unknown_api(request: Request) -> Response:  # noqa: ARG001
+    async def unknown_api(request: Request) -> Response:
+        if request.path_params["path"].startswith("v1/"):  # ours, where GET is answered before
+            raise HTTPException(405, headers={"Allow": "GET"})
         return not_found_page()
 
     app.add_api_route("/api/{path:path}", unknown_api, methods=_METHODS, include_in_schema=False)

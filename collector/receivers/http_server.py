@@ -6,14 +6,13 @@ import ssl
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from collector.http_limits import limited_protocol
 from collector.loop_thread import LoopThread
 from collector.receivers.errors import ListenError
 from collector.receivers.listening import BACKLOG, check_tls, open_sockets
 from collector.receivers.settings import HttpSettings
 
-MAX_HEADER_BYTES = 2**16
 _POLL_SECONDS = 0.005
 
 
@@ -70,7 +69,7 @@ def _config(settings: HttpSettings, app: Any) -> uvicorn.Config:
     tls = settings.tls
     return uvicorn.Config(
         app,
-        http=_protocol(settings.header_seconds),
+        http=limited_protocol(settings.header_seconds),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -85,46 +84,3 @@ def _config(settings: HttpSettings, app: Any) -> uvicorn.Config:
         ssl_ca_certs=str(tls.client_ca_file) if tls and tls.client_ca_file else None,
         ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca_file else ssl.CERT_NONE,
     )
-
-
-def _protocol(header_seconds: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol with limits on request headers, which uvicorn itself does not have."""
-
-    class HeaderLimits(HttpToolsProtocol):
-        _timer: asyncio.TimerHandle | None = None
-        _header_bytes = 0
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._await_headers()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_timer()
-            super().connection_lost(exc)
-
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            if self._timer is None:
-                self._await_headers()
-
-        def on_headers_complete(self) -> None:
-            self._stop_timer()
-            super().on_headers_complete()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self._timer is not None:
-                self._header_bytes += len(data)
-                if self._header_bytes > MAX_HEADER_BYTES:
-                    self.transport.close()
-
-        def _await_headers(self) -> None:
-            self._header_bytes = 0
-            self._timer = self.loop.call_later(header_seconds, self.transport.close)
-
-        def _stop_timer(self) -> None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-
-    return HeaderLimits

@@ -340,7 +340,14 @@ def test_slow_clients_are_cut_off(received: Received) -> None:
 
 def test_headers_are_limited(received: Received) -> None:
     with serving(received.ingest) as (receiver, _):
-        assert raw(receiver.port, HEAD + b"x: " + b"y" * 70_000, wait=0.2) == b""
+        assert raw(receiver.port, HEAD + b"x: " + b"y" * 70_000, wait=0.2).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("endless", [b"x: " + b"y" * 70_000, b"x: y\r\n" * 12_000])
+def test_trailers_are_limited(received: Received, endless: bytes) -> None:
+    with serving(received.ingest) as (receiver, _):
+        chunked = HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"
+        assert raw(receiver.port, chunked, endless, wait=0.2) == b""
 
 
 def test_a_client_that_goes_away_in_mid_body_does_no_harm(received: Received) -> None:

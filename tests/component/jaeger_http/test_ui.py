@@ -98,6 +98,8 @@ def test_the_api_comes_before_the_ui(serve: Serve, build: Path) -> None:
     with serve(UiSettings(directory=build)) as http:
         assert http.get("/api/v3/services").json()["services"]
         assert http.get("/api/nothing").status_code == 404
+        posted = http.post("/api/v1/services")
+        assert (posted.status_code, posted.headers["allow"]) == (405, "GET")
         assert http.get("/health/live").status_code == 200
 
 

@@ -1,7 +1,9 @@
 """Health, ledger, metrics, and what every request passes."""
 
 import dataclasses
+import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -119,6 +121,35 @@ def test_other_methods_are_refused(http: httpx.Client) -> None:
     answer = http.post("/api/v1/traces")
     assert (answer.status_code, answer.json()["type"]) == (405, "urn:baton:problem:method-not-allowed")
     assert answer.headers["allow"] == "GET"
+
+
+def test_head_is_get_without_the_body(http: httpx.Client) -> None:
+    for path in ("/health/live", "/api/v1/services", "/metrics", "/api/v1/nope"):
+        head, get = http.head(path), http.get(path)
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_what_surrounds_a_body_is_limited(http: httpx.Client) -> None:
+    start = b"POST /api/v1/services HTTP/1.1\r\nhost: x\r\n"
+    assert raw(http, start, b"x: " + b"y" * 70_000).startswith(b"HTTP/1.1 431")
+    assert raw(http, start, b"x: y\r\n" * 12_000).startswith(b"HTTP/1.1 431")
+    chunked = start + b"transfer-encoding: chunked\r\n\r\n1\r\nz\r\n"
+    for endless in (b"0\r\nx: " + b"y" * 70_000, b"0\r\n" + b"x: y\r\n" * 12_000, b"1;" + b"y" * 70_000):
+        assert raw(http, chunked, endless).startswith(b"HTTP/1.1 405")
+
+
+def raw(http: httpx.Client, *parts: bytes) -> bytes:
+    """Send bytes as they are and return all that comes back until the server closes."""
+    address = (http.base_url.host, http.base_url.port or 0)
+    with socket.create_connection(address, timeout=5) as connection:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.1)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+        return answer
 
 
 def test_security_headers(http: httpx.Client) -> None:

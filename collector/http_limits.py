@@ -1,0 +1,64 @@
+"""uvicorn's HTTP/1.1 protocol with limits on what surrounds a body, which uvicorn itself does not have."""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEADER_BYTES = 2**16
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
+    """Return the protocol class for `uvicorn.Config(http=…)`.
+
+    A connection ends when request line and headers take longer than `header_seconds`, and when more than
+    `MAX_HEADER_BYTES` arrive without a byte of body: headers (answered with 431), trailers, chunk extensions.
+    """
+
+    class LimitedProtocol(HttpToolsProtocol):
+        _timer: asyncio.TimerHandle | None = None
+        _bytes_around_body = 0
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._await_headers()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_timer()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self.cycle is not None:  # where in the data the next request begins is not known
+                self._bytes_around_body = 0
+            if self._timer is None:
+                self._await_headers()
+
+        def on_headers_complete(self) -> None:
+            self._stop_timer()
+            super().on_headers_complete()
+
+        def on_body(self, body: bytes) -> None:
+            self._bytes_around_body = 0
+            super().on_body(body)
+
+        def data_received(self, data: bytes) -> None:
+            self._bytes_around_body += len(data)
+            super().data_received(data)
+            if self._bytes_around_body > MAX_HEADER_BYTES and not self.transport.is_closing():
+                self._refuse()
+
+        def _refuse(self) -> None:
+            if self._timer is not None and (self.cycle is None or self.cycle.response_complete):
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+        def _await_headers(self) -> None:
+            self._timer = self.loop.call_later(header_seconds, self.transport.close)
+
+        def _stop_timer(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return LimitedProtocol
