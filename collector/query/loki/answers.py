@@ -15,14 +15,22 @@ from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailab
 
 CATEGORIZE = "categorize-labels"
 _ENCODING_FLAGS = "x-loki-response-encoding-flags"
+
+
+class NotAnswered(Exception):
+    """A part of Loki's API that is not answered here."""
+
+
 _STATUS = {
     BadParameter: 400,
     TooManyPoints: 400,
     TooManyRecords: 422,
+    NotAnswered: 404,
     QueryLimitExceeded: 422,
     StorageRejected: 400,
     StorageUnavailable: 503,
 }
+_KINDS = {400: "bad_data", 404: "not_found"}
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -37,9 +45,10 @@ class LokiRoute(APIRoute):
             try:
                 return await handler(request)
             except tuple(_STATUS) as error:
-                kind = "bad_data" if _STATUS[type(error)] == 400 else "execution"
+                status = _STATUS[type(error)]
+                kind = _KINDS.get(status, "execution")
                 body = {"status": "error", "errorType": kind, "error": str(error), "message": str(error)}
-                return Response(orjson.dumps(body), _STATUS[type(error)], media_type="application/json")
+                return Response(orjson.dumps(body), status, media_type="application/json")
 
         return handle
 
@@ -56,17 +65,17 @@ def plain_json(data: Any) -> Response:
 
 def result(kind: str, found: list[dict[str, Any]]) -> Response:
     """Return a query's result: `matrix` or `vector`."""
-    return success({"resultType": kind, "result": found, "stats": {}})
+    return success({"resultType": kind, "result": found})
 
 
 def streams(entries: Iterable[Entry], request: Request) -> Response:
     """Return entries as streams, in the form the request's header asks for."""
     flags = [flag.strip() for flag in request.headers.get(_ENCODING_FLAGS, "").split(",")]
     if CATEGORIZE not in flags:
-        return success({"resultType": "streams", "result": plain_streams(entries), "stats": {}})
+        return success({"resultType": "streams", "result": plain_streams(entries)})
     found = _grouped((entry.stream, _categorized(entry)) for entry in entries)
-    data = {"resultType": "streams", "result": found, "stats": {}, "encodingFlags": [CATEGORIZE]}
-    return success(data)
+    # In Loki's order: Grafana reads the answer as it comes, so the flags have to come before what they are about.
+    return success({"encodingFlags": [CATEGORIZE], "resultType": "streams", "result": found})
 
 
 def plain_streams(entries: Iterable[Entry]) -> list[dict[str, Any]]:

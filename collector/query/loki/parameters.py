@@ -13,7 +13,9 @@ from collector.query.ranges import EVERYTHING
 from storage.queries import TimeRange
 
 _SECOND = 10**9
+_MINUTE = 60 * _SECOND
 _HOUR = 3600 * _SECOND
+_NAMES_NS = 6 * _HOUR
 _DEFAULT_POINTS = 250  # Loki's own choice of a step when none is given
 _Parsed = TypeVar("_Parsed")
 
@@ -54,6 +56,15 @@ def read_range(parameters: Mapping[str, str], now: int, default_ns: int = _HOUR)
     if end < start:
         raise BadParameter("invalid end: end timestamp must not be before or equal to start time")
     return TimeRange(start, min(max(end, start + 1), EVERYTHING.end))
+
+
+def read_names_range(parameters: Mapping[str, str], now: int) -> TimeRange:
+    """Return the range to look for names in, by default the last six hours: whole minutes. Raises: BadParameter.
+
+    Loki looks whole chunks up, so that Grafana asks for the labels of one record by its millisecond alone.
+    """
+    asked = read_range(parameters, now, _NAMES_NS)
+    return TimeRange(asked.start // _MINUTE * _MINUTE, min(-(-asked.end // _MINUTE) * _MINUTE, EVERYTHING.end))
 
 
 def read_step(parameters: Mapping[str, str], time: TimeRange) -> int:

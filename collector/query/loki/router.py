@@ -9,13 +9,14 @@ import time
 from fastapi import APIRouter, Request, Response, WebSocket
 from starlette.concurrency import run_in_threadpool
 
-from collector.query.loki.answers import LokiRoute, plain_json, result, streams, success
+from collector.query.loki.answers import LokiRoute, NotAnswered, plain_json, result, streams, success
 from collector.query.loki.entries import find_entries
 from collector.query.loki.metrics import Steps, matrix, vector
 from collector.query.loki.names import label_names, label_values, series, stats
 from collector.query.loki.parameters import (
     BadParameter,
     read_limit,
+    read_names_range,
     read_oldest_first,
     read_query,
     read_range,
@@ -31,7 +32,6 @@ from storage.api import Storage
 
 PREFIX = "/loki"
 _DEFAULT_LINES, _MAX_LINES = 100, 5_000
-_NAMES_NS = 6 * 3600 * 10**9  # how far names are looked for when no time is given
 _VERSION = "3.0.0"
 _EVERYTHING = LogSelection(())
 
@@ -48,6 +48,10 @@ def loki_router(storage: Storage, stopping: threading.Event, max_tails: int = 16
         return success(
             {"version": _VERSION, "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": ""}
         )
+
+    @router.get("/{path:path}", include_in_schema=False)
+    def others(path: str) -> Response:
+        raise NotAnswered(f"{path} is not supported")
 
     @router.websocket("/tail")
     async def tail(socket: WebSocket) -> None:
@@ -101,18 +105,18 @@ def _add_names(router: APIRouter, storage: Storage) -> None:
     @router.get("/label/{name}/values", summary="Values of a stream label")
     def values(name: str, request: Request) -> Response:
         asked = read_selection(request.query_params) if request.query_params.get("query") else _EVERYTHING
-        span = read_range(request.query_params, time.time_ns(), _NAMES_NS)
+        span = read_names_range(request.query_params, time.time_ns())
         return success(label_values(storage, name, plan(asked, storage), span))
 
     @router.get("/series", summary="Label sets of streams")
     def streams_found(request: Request) -> Response:
         texts = request.query_params.getlist("match[]") or request.query_params.getlist("match")
         asked = [selection("match[]", text) for text in texts] or [_EVERYTHING]
-        return success(series(storage, asked, read_range(request.query_params, time.time_ns(), _NAMES_NS)))
+        return success(series(storage, asked, read_names_range(request.query_params, time.time_ns())))
 
     @router.get("/index/stats", summary="How much a query would read")
     def index_stats(request: Request) -> Response:
         asked = read_selection(request.query_params)
-        span = read_range(request.query_params, time.time_ns(), _NAMES_NS)
+        span = read_names_range(request.query_params, time.time_ns())
         # As Loki does, without the envelope.
         return plain_json(stats(storage, asked, span))

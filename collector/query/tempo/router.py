@@ -97,6 +97,11 @@ def tempo_router(storage: Storage) -> APIRouter:
         raise BadParameter("TraceQL metrics (rate, count_over_time …) are not supported")
 
     _add_names(router, storage)
+
+    @router.get("/api/{path:path}", include_in_schema=False)
+    def others(path: str) -> Response:
+        return PlainTextResponse(f"{path} is not supported", 404)
+
     return router
 
 

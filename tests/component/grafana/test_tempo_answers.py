@@ -142,3 +142,8 @@ def test_what_the_search_form_makes_of_several_values(http: httpx.Client, query:
 def test_metrics_are_refused_with_the_reason(http: httpx.Client, path: str) -> None:
     answer = http.get(f"/tempo/api/metrics/{path}", params={"q": "{} | rate()", "start": 1, "end": 2})
     assert (answer.status_code, answer.text) == (400, "TraceQL metrics (rate, count_over_time …) are not supported")
+
+
+def test_what_is_not_answered_says_so(http: httpx.Client) -> None:
+    answer = http.get("/tempo/api/overrides")
+    assert (answer.status_code, answer.text) == (404, "overrides is not supported")
