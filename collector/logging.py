@@ -40,6 +40,7 @@ def configure_logging(format: Format = "auto", level: str = "info", stream: Text
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(console, out.isatty())],
         )
     )
+    handler.addFilter(_SeldomRepeated())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -82,6 +83,32 @@ class RateLimited:
             self._last[event] = (now, 0) if due else (last, left_out + 1)
         if due:
             self._logger.warning(event, **fields, **({"left_out": left_out} if left_out else {}))
+
+
+class _SeldomRepeated(logging.Filter):
+    """Lets each warning of a library through once in an interval, with how many were left out: clients cause them."""
+
+    def __init__(self, seconds: float = 10.0, most: int = 256) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._most = most
+        self._last: dict[
+            tuple[str, str], tuple[float, int]
+        ] = {}  # (logger, message) → (time of its last line, left out)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Decide about one record; the handler's lock is not held, and a line too many does no harm."""
+        if isinstance(record.msg, dict) or record.levelno != logging.WARNING:
+            return True
+        if len(self._last) >= self._most:
+            self._last.clear()
+        key = (record.name, record.getMessage())
+        last, left_out = self._last.get(key, (float("-inf"), 0))
+        due = time.monotonic() - last >= self._seconds
+        self._last[key] = (time.monotonic(), 0) if due else (last, left_out + 1)
+        if due and left_out:
+            record.left_out = left_out
+        return due
 
 
 def _renderers(console: bool, colors: bool) -> list[Processor]:

@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from collector.query.parse.errors import ParseError
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
@@ -16,6 +17,7 @@ from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailab
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:baton:problem:"
 _RETRY_AFTER_SECONDS = 2.0
+_CLIENT_CLOSED = 499  # as nginx counts requests whose client went away; nobody reads the answer
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -116,6 +118,7 @@ def install(app: FastAPI) -> None:
     """Answer every exception of the app's own routes with a problem document."""
     for kind in (Problem, RequestValidationError, HTTPException, StorageUnavailable, StorageRejected):
         app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
     app.add_exception_handler(Exception, _answer_unexpected)
 
 
@@ -123,6 +126,10 @@ async def _answer(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code not in {404, 405, 413}:
         return Response(str(error.detail), error.status_code, error.headers, "text/plain")
     return as_problem(error).response()
+
+
+async def _answer_nobody(_: Request, __: Exception) -> Response:
+    return Response(status_code=_CLIENT_CLOSED)
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -42,6 +43,17 @@ def test_json_lines() -> None:
     assert moment.utcoffset() == timedelta(0)
     assert first == {"level": "info", "event": "journal_replayed", "logger": "collector.journal", "segments": 3}
     assert (second["level"], second["event"], second["logger"]) == ("warning", "from a library", "grpc._server")
+
+
+def test_a_library_that_repeats_a_warning_is_heard_once() -> None:
+    out = io.StringIO()
+    configure_logging("json", "info", out)
+    for _ in range(3):
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+        logging.getLogger("uvicorn.error").error("a defect")
+        structlog.get_logger("collector.journal").warning("ours")
+    counts = Counter(line["event"] for line in lines(out))
+    assert counts == {"Invalid HTTP request received.": 1, "a defect": 3, "ours": 3}
 
 
 def test_exceptions_do_not_show_values() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import time
 from typing import Any
 
 import httpx
@@ -199,6 +201,19 @@ def test_transform_shows_what_was_uploaded(http: httpx.Client) -> None:
     (trace,) = data(http.post("/api/transform", content=CHECKOUT.read_bytes()))
     assert trace["processes"]["p3"]["serviceName"] == ""
     assert trace["spans"][0]["tags"][2] == {"key": "zeta", "type": "string", "value": "last"}
+
+
+def test_an_upload_that_breaks_off_is_no_defect(http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    head = b"POST /api/transform HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n"
+    with socket.create_connection((http.base_url.host, http.base_url.port or 0), timeout=5) as connection:
+        connection.sendall(head + b"{")
+        time.sleep(0.2)
+    route = 'baton_http_request_seconds_count{route="/api/transform",status="499"}'
+    deadline = time.monotonic() + 5
+    while route not in http.get("/metrics").text and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert route in http.get("/metrics").text
+    assert not caplog.records
 
 
 def test_transform_keeps_spans_that_stand_twice(http: httpx.Client) -> None:
