@@ -7,12 +7,12 @@ import pyarrow as pa
 
 from storage.agents import RunQuery, TransferQuery
 from storage.postgres.bindings import Bindings, time_sql
+from storage.postgres.copying import copy_rows, encode_plain
 from storage.postgres.database import Database, quoted
 from storage.postgres.decoding import plain_table
 from storage.postgres.partitions import Partitions
 from storage.postgres.tables import chunk, one_chunk
 from storage.postgres.texts import escape_text
-from storage.postgres.writer import copy_rows, encode_plain
 from storage.schemas import AGENT_RUNS, TRANSFERS
 
 
@@ -39,7 +39,7 @@ class AgentRows:
                     """.encode(),
                     keys,
                 )
-                copy_rows(connection, name, encode_plain(rows), rows.num_rows)
+                copy_rows(connection, name, encode_plain(rows), range(rows.num_rows))
 
     def find_transfers(self, query: TransferQuery) -> pa.Table:
         """See `AgentStore.find_transfers`."""

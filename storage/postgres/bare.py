@@ -7,6 +7,7 @@ import psycopg
 from pydantic import SecretStr
 
 from storage.api import Batch
+from storage.postgres.copying import copy_statement
 from storage.postgres.database import Database
 from storage.postgres.encoding import HEADER, TRAILER, copy_stream
 from storage.postgres.local import LocalServer
@@ -15,7 +16,6 @@ from storage.postgres.partitions import Partitions
 from storage.postgres.settings import PostgresSettings
 from storage.postgres.tables import item_columns, prepare
 from storage.postgres.timescale import Hypertables
-from storage.postgres.writer import copy_statement
 
 
 class BareCopy:

@@ -44,7 +44,7 @@ class Database:
             self._pool: ConnectionPool[Connection] = ConnectionPool(
                 settings.dsn.get_secret_value(),
                 min_size=1,
-                max_size=settings.connections,
+                max_size=settings.connections + 1,  # a large batch takes two
                 timeout=settings.connect_seconds,
                 max_idle=300,
                 reconnect_timeout=3.0,  # then the next call tries again, instead of waiting ever longer

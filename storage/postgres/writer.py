@@ -1,28 +1,28 @@
-"""The write side: what items refer to first, then the batch in one transaction: all of it or nothing, once."""
+"""The write side: what items refer to first, then the batch, once."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
-from psycopg.copy import QueuedLibpqWriter
 
 from storage.api import Batch
 from storage.errors import StorageUnavailable
 from storage.postgres.catalogue import Catalogue
-from storage.postgres.database import Connection, Database, quoted
-from storage.postgres.encoding import HEADER, TRAILER, Column, copy_stream
+from storage.postgres.copying import copy_rows, encode_items, encode_plain
+from storage.postgres.database import Connection, Database
 from storage.postgres.partitions import Partitions
-from storage.postgres.tables import Prepared, chunk, item_columns, one_chunk, plain_columns, prepare
+from storage.postgres.tables import Prepared, chunk, one_chunk, prepare
 from storage.queries import Signal
 from storage.windows import BUCKET_NS, Windows
 
-# Rows encoded at once, a few megabytes: small enough that the server hardly waits for the first of them.
-_ROWS_A_RUN = 8_192
+# Tables with fewer rows are not shared. Never to be changed: see `_shares`.
+_MIN_SHARED = 16_384
 _BUCKET_BITS = 32
 
-Encode = Callable[[int, int], Mapping[str, Column]]
+Shares = Mapping[str, range]
 
 
 class PostgresWriter:
@@ -39,15 +39,14 @@ class PostgresWriter:
         """See `storage.api.Writer.write`."""
         with self._lock:
             spans, logs, agent_logs = prepare(batch.spans), prepare(batch.logs), prepare(batch.agent_logs)
-            agent_spans = one_chunk(batch.agent_spans)
-            tables = {"spans": spans.rows, "logs": logs.rows}
-            tables |= {"agent_spans": agent_spans, "agent_logs": agent_logs.rows}
+            tables: dict[str, Prepared | pa.Table] = {"spans": spans, "logs": logs}
+            tables |= {"agent_spans": one_chunk(batch.agent_spans), "agent_logs": agent_logs}
             try:
-                needed = {(name, day) for name, rows in tables.items() for day in _days(rows)}
+                needed = {(name, day) for name, rows in tables.items() for day in _days(_plain(rows))}
                 self._partitions.ensure(needed | {("histogram", day) for _, day in needed})
                 items = ((Signal.TRACES, spans), (Signal.LOGS, logs), (Signal.LOGS, agent_logs))
                 self._catalogue.write(items, self._partitions.ensure)
-                stored = self._store(batch.id, tables, {"spans": spans, "logs": logs, "agent_logs": agent_logs})
+                stored = self._store(batch.id, tables)
             except StorageUnavailable:
                 self.forget()  # another process may have dropped a day
                 raise
@@ -66,61 +65,67 @@ class PostgresWriter:
         with self._lock:
             yield
 
-    def _store(self, batch_id: str, tables: Mapping[str, pa.Table], prepared: Mapping[str, Prepared]) -> bool:
-        """Store the rows of a batch unless it is stored already; tell whether they were."""
-        counts = [entry for name, rows in tables.items() for entry in _histogram(name, rows)]
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "INSERT INTO batches (id) VALUES (%s) ON CONFLICT DO NOTHING RETURNING id", (batch_id,)
-            ).fetchone()
-            if found is None:
+    def _store(self, batch_id: str, tables: Mapping[str, Prepared | pa.Table]) -> bool:
+        """Store the rows of a batch unless it is stored already; tell whether they were.
+
+        The server works on each connection with one core, so a large batch goes through two. What the second one
+        takes is committed first, under an id of its own: if the rest fails, the next attempt leaves it out. Should one
+        wait for the other through a third (tables that are being emptied), the lock timeout ends it.
+        """
+        first, second = _shares(tables)
+        with self._database.transaction() as connection, ThreadPoolExecutor(1, "baton-copy") as beside:
+            if not _claimed(connection, batch_id):
                 return False
-            for name, rows in tables.items():
-                copy_rows(connection, name, _encoded(prepared.get(name) or rows), rows.num_rows)
-            if counts:
-                with connection.cursor() as cursor:
-                    cursor.executemany(
-                        "INSERT INTO histogram (day, signal, bucket, items)"
-                        " VALUES (DATE '1970-01-01' + %s::integer, %s, %s, %s)",
-                        counts,
-                    )
+            other = beside.submit(self._store_share, f"{batch_id}/2", tables, second) if second else None
+            _copy(connection, tables, first)
+            _count(connection, tables)
+            if other:
+                other.result()
         return True
 
+    def _store_share(self, share_id: str, tables: Mapping[str, Prepared | pa.Table], share: Shares) -> None:
+        with self._database.transaction() as connection:
+            if _claimed(connection, share_id):
+                _copy(connection, tables, share)
 
-def copy_rows(connection: Connection, table: str, encode: Encode, rows: int) -> None:
-    """Copy rows into a table, within the connection's transaction; while some are on their way, more are encoded.
 
-    `encode(start, count)` gives the columns of a run of rows, the same columns each time.
+def _shares(tables: Mapping[str, Prepared | pa.Table]) -> tuple[Shares, Shares]:
+    """Return which rows go through the first and the second connection.
+
+    The ids of half stored batches outlive the process that was to store the other half, whatever its version and
+    settings: the same tables must be shared in the same way for ever.
     """
-    if not rows:
-        return
-    first = encode(0, min(rows, _ROWS_A_RUN))
-    with connection.cursor() as cursor:
-        statement = copy_statement(table, list(first))
-        with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
-            copy.write(HEADER)
-            for start in range(0, rows, _ROWS_A_RUN):
-                count = min(rows - start, _ROWS_A_RUN)
-                columns = encode(start, count) if start else first
-                for part in copy_stream(list(columns.values()), count):
-                    copy.write(part)
-            copy.write(TRAILER)
+    counts = {name: _plain(rows).num_rows for name, rows in tables.items()}
+    halves = {name: count // 2 for name, count in counts.items() if count >= _MIN_SHARED}
+    first = {name: range(halves.get(name, count)) for name, count in counts.items()}
+    return first, {name: range(half, counts[name]) for name, half in halves.items()}
 
 
-def encode_plain(rows: pa.Table) -> Encode:
-    """Return what encodes a table whose columns are stored under their own names."""
-    return lambda start, count: plain_columns(rows.slice(start, count))
+def _claimed(connection: Connection, share_id: str) -> bool:
+    """Note that this transaction stores a share; False: it is stored already. Waits for others that store it."""
+    sql = "INSERT INTO batches (id) VALUES (%s) ON CONFLICT DO NOTHING RETURNING id"
+    return connection.execute(sql, (share_id,)).fetchone() is not None
 
 
-def _encoded(rows: Prepared | pa.Table) -> Encode:
-    if isinstance(rows, Prepared):
-        return lambda start, count: item_columns(rows.slice(start, count))
-    return encode_plain(rows)
+def _copy(connection: Connection, tables: Mapping[str, Prepared | pa.Table], shares: Shares) -> None:
+    for name, share in shares.items():
+        rows = tables[name]
+        copy_rows(connection, name, encode_items(rows) if isinstance(rows, Prepared) else encode_plain(rows), share)
 
 
-def copy_statement(table: str, columns: Sequence[str]) -> bytes:
-    """Return the statement that takes rows in the binary format."""
-    return f"COPY {table} ({quoted(columns)}) FROM STDIN (FORMAT binary)".encode()
+def _count(connection: Connection, tables: Mapping[str, Prepared | pa.Table]) -> None:
+    counts = [entry for name, rows in tables.items() for entry in _histogram(name, _plain(rows))]
+    if counts:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO histogram (day, signal, bucket, items)"
+                " VALUES (DATE '1970-01-01' + %s::integer, %s, %s, %s)",
+                counts,
+            )
+
+
+def _plain(rows: Prepared | pa.Table) -> pa.Table:
+    return rows.rows if isinstance(rows, Prepared) else rows
 
 
 def _days(rows: pa.Table) -> list[int]:

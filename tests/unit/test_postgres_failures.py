@@ -1,7 +1,10 @@
 """What the PostgreSQL engine says when the server is gone, restarted, too old, too slow, or lets it do too little."""
 
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +19,7 @@ from storage.postgres.settings import PostgresSettings
 from storage.postgres.storage import open_postgres
 from storage.queries import FieldCondition as Field
 from storage.queries import Op, SpanField, TraceQuery
-from tests.contract.items import ALL_TIME, batch, log, span
+from tests.contract.items import ALL_TIME, batch, log, numbered_batch, span
 from tests.contract.test_conditions import FAILING, MATCHING, OTHER, SPAN
 from tests.postgres import SERVER, new_database, open_database, running_server
 
@@ -34,8 +37,8 @@ def command(statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def terminate_sessions() -> None:
-    command("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'failures'")
+def terminate_sessions(which: str = "") -> None:
+    command(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'failures' {which}")
 
 
 def test_a_lost_connection_is_made_again(store: AgentStorage) -> None:
@@ -47,6 +50,39 @@ def test_a_lost_connection_is_made_again(store: AgentStorage) -> None:
     store.write(batch([span()]))
     store.write(written)
     assert store.overview(ALL_TIME).spans == 2
+
+
+def test_a_batch_of_which_one_half_was_stored_is_stored_once(store: AgentStorage) -> None:
+    """The first half waits to be counted while the second is committed; then it is lost with its connection."""
+    whole, earlier = numbered_batch(0, 20_000), numbered_batch(20_000, 2)
+    store.write(earlier)  # makes the days
+    with psycopg.connect(psycopg.conninfo.make_conninfo(os.environ[SERVER], dbname="failures")) as other:
+        other.execute("SET search_path = baton")
+        other.execute("LOCK TABLE histogram IN EXCLUSIVE MODE")
+        with ThreadPoolExecutor(1) as pool:
+            written = pool.submit(store.write, whole)
+            while not (ids := other.execute("SELECT id FROM batches WHERE id <> 'numbered-20000'").fetchall()):
+                assert not written.done()
+                time.sleep(0.01)
+            terminate_sessions("AND wait_event_type = 'Lock'")
+            with pytest.raises(StorageUnavailable):
+                written.result()
+        assert ids == [("numbered-0/2",)]
+        assert rows_of(other) == (10_002, 10_002)
+        other.rollback()
+        for _ in range(2):
+            store.write(whole)
+        other.execute("SET search_path = baton")
+        assert rows_of(other) == (20_002, 20_002)
+    assert store.overview(ALL_TIME).spans == 20_002
+
+
+def rows_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> tuple[int, ...]:
+    """Count spans and log records, and see that no two are alike."""
+    spans, spans_apart = connection.execute("SELECT count(*), count(DISTINCT span_id) FROM spans").fetchall()[0]
+    logs, logs_apart = connection.execute("SELECT count(*), count(DISTINCT body) FROM logs").fetchall()[0]
+    assert (spans, logs) == (spans_apart, logs_apart)
+    return spans, logs
 
 
 def test_a_restarted_server_is_used_again() -> None:
