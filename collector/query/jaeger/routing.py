@@ -20,13 +20,22 @@ def get(router: APIRouter, path: str, summary: str) -> Callable[[Endpoint], Endp
     return register
 
 
-def path_segment(request: Request, before: str, after: str = "") -> str | None:
-    """Return the one path segment between two known parts, decoded once; None when there is none or several.
+def path_segment(request: Request, before: str) -> str | None:
+    """Return the one path segment behind a known part, decoded once; None when there is none or several.
 
     From the path as it was sent, where an encoded slash is still part of the segment.
     """
+    segment = _part(request, before)
+    return unquote(segment) if segment and "/" not in segment else None
+
+
+def path_between(request: Request, before: str, after: str) -> str | None:
+    """Return all between two known parts of the path, slashes included, decoded once; None when there is nothing."""
+    return unquote(_part(request, before, after)) or None
+
+
+def _part(request: Request, before: str, after: str = "") -> str:
     raw: bytes = request.scope.get("raw_path") or b""
     path = raw.decode("ascii", "replace")
     start = path.rfind(before) + len(before)
-    segment = path[start : len(path) - len(after)]
-    return unquote(segment) if segment and "/" not in segment else None
+    return path[start : len(path) - len(after)]

@@ -17,7 +17,7 @@ from collector.query.jaeger.parameters import (
     read_time,
     trace_request,
 )
-from collector.query.jaeger.routing import get, path_segment
+from collector.query.jaeger.routing import get, path_between, path_segment
 from collector.query.jaeger.service import JaegerQueries
 from exporters.jaeger.ids import InvalidTraceId, parse_trace_id, trace_id_text
 from exporters.jaeger.search import kind_name
@@ -45,11 +45,11 @@ def v1_router(queries: JaegerQueries) -> APIRouter:
 
     @get(router, "/api/services/{service:path}/operations", "Operation names of a service")
     def service_operations(request: Request) -> Response:
-        segment = path_segment(request, "/api/services/", "/operations")
-        if segment is None:
+        service = path_between(request, "/api/services/", "/operations")
+        if service is None:
             return not_found_page()
-        # Jaeger decodes the name once more than the URL asks for.
-        names = sorted({each.name for each in queries.operations(unquote_plus(segment))})
+        # Jaeger decodes the name once more than the URL asks for; Grafana does not encode it, not even its slashes.
+        names = sorted({each.name for each in queries.operations(unquote_plus(service))})
         return json_answer(envelope(names or None, total=len(names)), request)
 
     @get(router, "/api/traces", "Search traces, or read those of `traceID`")

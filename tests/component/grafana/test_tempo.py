@@ -82,6 +82,8 @@ def test_unknown_traces(http: httpx.Client, path: str) -> None:
         ('{span:name="GET /cart"} | select(.http.route, status)', ["orphaned", "checkout"]),
         ("{true} with (most_recent=true)", ["orphaned", "browse", "checkout"]),
         ("{false}", []),
+        ('// browse\n{ name = "GET /browse" /* or "// this" */ } // end', ["browse"]),
+        ('{ name = "// no comment" }', []),
     ],
 )
 def test_traceql(http: httpx.Client, query: str, expected: list[str]) -> None:
