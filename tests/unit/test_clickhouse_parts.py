@@ -1,6 +1,7 @@
 """The small pure parts of the ClickHouse engine: bindings, windows, distinct combinations, errors."""
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +15,7 @@ from storage.equality import parse_number
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
 from storage.queries import TimeRange
 from storage.seen import Seen
-from storage.windows import BUCKET_NS, Windows
+from storage.windows import BUCKET_NS, SECOND_NS, Windows
 
 
 def test_texts_travel_as_hex() -> None:
@@ -46,6 +47,44 @@ def test_windows_cover_the_range_without_gaps(oldest_first: bool, time: TimeRang
     assert ordered[-1].end == time.end
     assert all(one.end == two.start for one, two in pairwise(ordered))
     assert all(window.start < window.end for window in windows)
+
+
+def _added(seconds: dict[int, int]) -> Windows:
+    windows = Windows()
+    times = np.repeat(np.array(list(seconds), np.uint64) * np.uint64(SECOND_NS), list(seconds.values()))
+    windows.add(pa.chunked_array([times]))
+    return windows
+
+
+def _seconds(windows: Iterator[TimeRange]) -> list[tuple[int, int]]:
+    return [(window.start // SECOND_NS, window.end // SECOND_NS) for window in windows]
+
+
+def test_a_bucket_that_has_just_begun_is_not_taken_for_a_whole_one() -> None:
+    windows = _added({1000: 500, 1001: 500, 1002: 40, 995: 500})
+    now = TimeRange(0, 1003 * SECOND_NS)
+    assert _seconds(windows.windows(now, 300, 1)) == [(1001, 1003), (1000, 1001), (995, 1000), (0, 995)]
+
+
+def test_seconds_outside_the_range_count_for_nothing() -> None:
+    windows = Windows()
+    windows.replace({100: 1000})  # counted by an engine: a hundred in each second
+    range_ = TimeRange(1002 * SECOND_NS, 1006 * SECOND_NS)
+    assert _seconds(windows.windows(range_, 150, 1)) == [(1004, 1006), (1002, 1004)]
+    assert _seconds(windows.windows(range_, 150, 1, oldest_first=True)) == [(1002, 1004), (1004, 1006)]
+
+
+def test_what_an_engine_counted_is_spread_as_what_was_added() -> None:
+    windows = _added({1000: 10, 1001: 30})
+    windows.replace({100: 400})
+    assert _seconds(windows.windows(TimeRange(0, 1010 * SECOND_NS), 200, 1)) == [(1001, 1010), (0, 1001)]
+
+
+def test_seconds_are_known_of_the_newest_buckets_only() -> None:
+    first_bucket = TimeRange(0, BUCKET_NS)
+    assert _seconds(_added({0: 100}).windows(first_bucket, 50, 1)) == [(0, 10)]
+    later = dict.fromkeys(range(10, 610, 10), 1)
+    assert _seconds(_added({0: 100, **later}).windows(first_bucket, 50, 1)) == [(5, 10), (0, 5)]
 
 
 @pytest.mark.parametrize("scale", [1, 10**5, 10**12])
