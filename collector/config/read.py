@@ -9,6 +9,14 @@ import yaml
 from collector.config.errors import Problem
 
 COMPONENT_SECTIONS = ("receivers", "processors", "exporters", "extensions")
+_MOST_VALUES, _DEEPEST = 100_000, 100
+
+
+class TooMuch(Exception):
+    """A text with more values or levels than any configuration has."""
+
+    def __str__(self) -> str:
+        return f"has over {_MOST_VALUES} values, counting what aliases repeat, or is over {_DEEPEST} levels deep"
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -45,7 +53,7 @@ def read_files(paths: Iterable[Path], problems: list[Problem]) -> dict[str, Any]
 def read_file(path: Path, problems: list[Problem]) -> dict[str, Any]:
     """Read one file; an empty file is an empty mapping, an unreadable one a problem."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)  # noqa: S506 - a SafeLoader
+        content = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         problems.append(Problem(str(path), f"cannot be read: {error.strerror}"))
     except UnicodeDecodeError:
@@ -55,11 +63,30 @@ def read_file(path: Path, problems: list[Problem]) -> dict[str, Any]:
         problems.append(Problem(str(path), f"{line}{error.problem}"))
     except yaml.YAMLError as error:
         problems.append(Problem(str(path), f"is not YAML: {error}"))
+    except TooMuch as error:
+        problems.append(Problem(str(path), str(error)))
     else:
         if content is None or isinstance(content, dict):
             return content or {}
         problems.append(Problem(str(path), "must be a mapping with receivers, processors, exporters, service …"))
     return {}
+
+
+def parse(text: str) -> object:
+    """Read YAML. Raises: yaml.YAMLError; TooMuch, before anything would walk through aliases without end."""
+    try:
+        content = yaml.load(text, StrictLoader)  # noqa: S506 - a SafeLoader
+    except RecursionError:
+        raise TooMuch from None
+    left, waiting = _MOST_VALUES, [(content, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        below = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+        left -= len(below)
+        if left < 0 or depth > _DEEPEST:
+            raise TooMuch
+        waiting.extend((each, depth + 1) for each in below)
+    return content
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,9 +122,12 @@ def assign(raw: dict[str, Any], options: Iterable[str], problems: list[Problem])
             problems.append(Problem(f"--set {option}", "write key.path=value"))
             continue
         try:
-            value = yaml.load(text, StrictLoader)  # noqa: S506 - a SafeLoader
+            value = parse(text)
         except yaml.YAMLError:
             value = text  # such as [::1]:4317
+        except TooMuch as error:
+            problems.append(Problem(f"--set {path}", str(error)))
+            continue
         put(raw, keys, value)
 
 

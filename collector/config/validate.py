@@ -55,7 +55,8 @@ def _service(raw: object, problems: list[Problem]) -> Service | None:
     problems.extend(found)
     if service is None and isinstance(raw, dict):
         wrong = {problem.path.split(".")[1].partition("[")[0] for problem in found}
-        service = _section(Service, "service", {key: value for key, value in raw.items() if key not in wrong}, [])
+        right = {key: value for key, value in raw.items() if key not in wrong}
+        service = _section(Service, "service", {**Service().model_dump(mode="json"), **right}, [])
     return service
 
 

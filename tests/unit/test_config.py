@@ -62,6 +62,34 @@ def test_what_is_shown_can_be_read_again(tmp_path: Path) -> None:
     assert load([write(tmp_path, shown)], environment={}) == Config()
 
 
+def test_pipelines_are_checked_beside_other_errors_of_service(tmp_path: Path) -> None:
+    pipelines = "pipelines: {traces: {receivers: [nope], exporters: [storage]}}"
+    file = write(tmp_path, f"service: {{data_dir: 5, journal: {{max_size: -1}}, unknown: 1, {pipelines}}}")
+    assert list(faults(file)) == [
+        "service.data_dir",
+        "service.journal.max_size",
+        "service.unknown",
+        "service.pipelines.traces.receivers[0]",
+        "service.pipelines",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a {b: *a}",
+        "x: " + "[" * 5000 + "]" * 5000,
+        "x: " + "[" * 150 + "]" * 150,
+        "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]" for n in range(1, 12))]),
+    ],
+    ids=["endless", "too deep to read", "too deep", "a bomb"],
+)
+def test_yaml_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    assert "over 100000 values" in faults(path)[str(path)]
+    assert "over 100000 values" in faults(options=(f"service={text}",))["--set service"]
+
+
 def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
     path = write(
         tmp_path,
