@@ -36,7 +36,9 @@ class Ingest(Section):
         ge=1 << 20,
         description="Requests without an answer; beyond it more are refused (retryable).",
     )
-    batch_rows: int = Field(default=131_072, ge=1, description="An insert has at most about this many rows.")
+    batch_rows: int = Field(
+        default=131_072, ge=1, description="An insert has at most about this many rows; on PostgreSQL 65,536 at most."
+    )
     batch_size: Size = setting("96MiB", ge=1 << 20, description="An insert has at most about this many bytes.")
     batch_timeout: Duration = setting(
         "1s", gt=timedelta(0), description="Under load, an insert waits at most this long."
