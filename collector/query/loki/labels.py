@@ -83,11 +83,11 @@ def _resource_labels(resource: ResourceContext) -> tuple[tuple[str, str], ...]:
 
 
 def _attribute_labels(attributes: Iterable[Attribute]) -> Labels:
-    """Return labels; of keys that become the same label the first counts."""
+    """Return labels; of keys that become the same label the first counts, an empty key becomes none."""
     found: Labels = {}
     for key, letter, value in attributes:
         text = _text(letter, value)
-        if text:
+        if text and key:
             found.setdefault(label_name(key), text)
     return found
 

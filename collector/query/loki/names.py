@@ -17,7 +17,7 @@ _SERIES_SAMPLE = 2_000  # newest entries whose streams are listed
 def label_names(storage: Storage) -> list[str]:
     """Return the stream labels, sorted."""
     keys = storage.attribute_keys(Signal.LOGS, Level.RESOURCE, limit=_MAX_KEYS)
-    return sorted({LEVEL, SERVICE, *(label_name(key) for key in keys if key != _SERVICE_KEY)})
+    return sorted({LEVEL, SERVICE, *(label_name(key) for key in keys if key not in {"", _SERVICE_KEY})})
 
 
 def label_values(storage: Storage, name: str, wanted: Plan, time: TimeRange) -> list[str]:

@@ -3,10 +3,19 @@
 Source: grafana-loki-datasource 13.1.0, with the `promlib` converter that it reads answers with.
 """
 
+import uuid
+
 import httpx
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from tests.component.query.shop import MS, T0
+from storage.api import Batch, Storage
+from storage.queries import Signal
+from storage.schemas import AGENT_SPANS, SPANS
+from tests.component.query.shop import MS, T0, any_value, attributes
+from tests.stored import table
 
 API = "/loki/loki/api/v1"
 HEADERS = {"X-Loki-Response-Encoding-Flags": "categorize-labels", "X-Query-Tags": "Source=logvolhist"}
@@ -56,3 +65,17 @@ def test_what_is_not_answered_says_so(http: httpx.Client, path: str) -> None:
     answer = http.get(f"{API}/{path}", params={"query": '{service_name="shop"}'})
     assert answer.status_code == 404
     assert answer.json()["message"] == f"{path} is not supported"
+
+
+def test_an_attribute_without_a_name_is_no_label(http: httpx.Client, storage: Storage) -> None:
+    record = LogRecord(time_unix_nano=T0, body=any_value("line"), attributes=attributes({"": "x", "a.b": "y"}))
+    named = Resource(attributes=attributes({"service.name": "nameless", "": "x"}))
+    message = ExportLogsServiceRequest(
+        resource_logs=[ResourceLogs(resource=named, scope_logs=[ScopeLogs(log_records=[record])])]
+    )
+    logs = table(Signal.LOGS, message.SerializeToString())
+    storage.write(Batch(f"nameless-{uuid.uuid4()}", SPANS.empty_table(), logs, AGENT_SPANS.empty_table()))
+    (stream,) = query_range(http, '{service_name="nameless"}').json()["data"]["result"]
+    assert stream["stream"] == {"service_name": "nameless", "level": "unknown"}
+    assert stream["values"][0][2]["structuredMetadata"] == {"detected_level": "unknown", "a_b": "y"}
+    assert "" not in http.get(f"{API}/labels").json()["data"]
