@@ -128,18 +128,24 @@ def demo(
     query_url: Annotated[
         str, typer.Option(help="Where Baton answers queries, for the links.")
     ] = "http://localhost:16686",
+    ui_url: Annotated[
+        str | None, typer.Option(help="Where a Jaeger UI answers, for the links; without it the query URL is asked.")
+    ] = None,
     conversations: Annotated[int, typer.Option(min=1, max=10_000, help="How many conversations to tell.")] = 4,
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
 ) -> None:
     """Send a support desk of several services and agents, with logs, through the standard OTLP exporter."""
-    from collector.demo.run import DemoFailed, describe, send  # noqa: PLC0415
+    from collector.demo.run import DemoFailed, describe, send, serves_ui  # noqa: PLC0415
 
     try:
         sent = send(endpoint, conversations, seed)
     except DemoFailed as error:
         typer.echo(f"The demo was not sent: {error}.", err=True)
         raise typer.Exit(1) from None
-    typer.echo(describe(sent, query_url.rstrip("/")))
+    query_url = query_url.rstrip("/")
+    if ui_url is None and serves_ui(query_url):
+        ui_url = query_url
+    typer.echo(describe(sent, query_url, ui_url and ui_url.rstrip("/")))
 
 
 def _load(files: list[Path] | None, settings: list[str] | None, overrides: dict[str, str] | None = None) -> Config:

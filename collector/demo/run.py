@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import urllib3
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs.export import LogRecordExporter
@@ -29,10 +30,11 @@ class Sent:
 
 
 def send(endpoint: str, conversations: int, seed: int, now: int | None = None) -> Sent:
-    """Tell the story to an OTLP/gRPC endpoint (`host:port`). Raises `DemoFailed`.
+    """Tell the story to an OTLP/gRPC endpoint (`host:port`, `http://` in front or not). Raises `DemoFailed`.
 
     The story is the same for the same seed; the ids also depend on `now`, so that two runs are two stories.
     """
+    endpoint = endpoint.removeprefix("http://").rstrip("/")
     _check_listening(endpoint)
 
     def exporters() -> tuple[SpanExporter, LogRecordExporter]:
@@ -45,20 +47,31 @@ def send(endpoint: str, conversations: int, seed: int, now: int | None = None) -
     return Sent(told, stage.spans, stage.logs)
 
 
-def describe(sent: Sent, query_url: str) -> str:
-    """Return what was sent and links to it, one for each turn."""
+def serves_ui(query_url: str) -> bool:
+    """Tell whether a Jaeger UI is served there; without one Baton has no such pages."""
+    try:
+        answer = urllib3.request("HEAD", f"{query_url}/search", timeout=3, retries=False)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return answer.status == 200 and answer.headers.get("content-type", "").startswith("text/html")
+
+
+def describe(sent: Sent, query_url: str, ui_url: str | None) -> str:
+    """Return what was sent and links to it, those of each turn first; without `ui_url` none to a Jaeger UI."""
     lines = [f"Sent {sent.spans} spans and {sent.logs} log records of {len(sent.told)} turns:", ""]
     for told in sent.told:
         conversation = quote(told.conversation_id, safe="")
         lines.append(f"  {told.title}")
-        lines.append(f"    trace      {query_url}/trace/{told.trace_id}")
+        if ui_url is not None:
+            lines.append(f"    trace      {ui_url}/trace/{told.trace_id}")
         if told.transfers:
             lines.append(f"    transfers  {query_url}/api/v1/transfers?trace_id={told.trace_id}")
         lines.append(f"    timeline   {query_url}/api/v1/conversations/{conversation}")
         lines.append(f"    logs       {query_url}/api/v1/logs?trace_id={told.trace_id}")
         lines.append(f"    OTLP JSON  {query_url}/api/v1/traces/{told.trace_id}")
         lines.append("")
-    lines.append(f"  everything   {query_url}/search?service=web-frontend")
+    everything = f"{query_url}/api/v1/traces" if ui_url is None else f"{ui_url}/search"
+    lines.append(f"  everything   {everything}?service=web-frontend")
     lines.append(f"  who hands work to whom   {query_url}/api/v1/agents/graph")
     lines.append(f"  what each agent cost     {query_url}/api/v1/agents")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from collector.demo.cast import VERSIONS
-from collector.demo.run import DemoFailed, send
+from collector.demo.run import DemoFailed, Sent, describe, send
 from collector.demo.stage import Stage
 from collector.demo.story import SCENES, Told, tell
 from collector.processors.agent_transfers.detect import detect, make_options
@@ -108,6 +108,13 @@ def test_a_reader_finds_the_promised_transfers(story: Story) -> None:
 
 def test_nothing_listens() -> None:
     with pytest.raises(DemoFailed, match="start Baton first"):
-        send("localhost:1", 1, 1)
+        send("http://localhost:1", 1, 1)
     with pytest.raises(DemoFailed, match="write host:port"):
         send("localhost", 1, 1)
+
+
+def test_links_go_where_something_answers(story: Story) -> None:
+    sent = Sent(tuple(story.told), 1, 1)
+    assert "/trace/" not in describe(sent, "http://q", None)
+    assert "http://q/api/v1/traces?service=web-frontend" in describe(sent, "http://q", None)
+    assert f"http://ui/trace/{story.told[0].trace_id}" in describe(sent, "http://q", "http://ui")
