@@ -12,18 +12,22 @@ REFERENCE = re.compile(r"\$\$|\$\{(?P<body>[^{}]*)\}")
 BODY = re.compile(r"(?:(?P<scheme>[A-Za-z]+):)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 
 
-def expand(value: Any, environment: Mapping[str, str], problems: list[Problem], path: str = "") -> Any:
+def expand(
+    value: Any, environment: Mapping[str, str], problems: list[Problem], spelled: dict[str, str], path: str = ""
+) -> Any:
     """Return `value` with every reference in its texts replaced; faults are added to `problems`.
 
-    A text that is nothing but one reference takes the YAML type of what it stands for (a number stays a number).
+    A text that is nothing but one reference takes the YAML type of what it stands for (a number stays a number); what
+    it was as a text is put into `spelled` under its path, for keys that want a text (a password of digits).
     A variable that is not set and has no default is a fault: an empty password is never what was meant.
     """
     if isinstance(value, Mapping):
         return {
-            key: expand(item, environment, problems, f"{path}.{key}" if path else key) for key, item in value.items()
+            key: expand(item, environment, problems, spelled, f"{path}.{key}" if path else key)
+            for key, item in value.items()
         }
     if isinstance(value, list):
-        return [expand(item, environment, problems, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [expand(item, environment, problems, spelled, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, str) or "$" not in value:
         return value
 
@@ -32,7 +36,10 @@ def expand(value: Any, environment: Mapping[str, str], problems: list[Problem], 
 
     whole = REFERENCE.fullmatch(value)
     text = REFERENCE.sub(replace, value)
-    return scalar(text) if whole and whole["body"] is not None else text
+    if whole is None or whole["body"] is None:
+        return text
+    spelled[path] = text
+    return scalar(text)
 
 
 def resolve(body: str, environment: Mapping[str, str], problems: list[Problem], path: str) -> str:

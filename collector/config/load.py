@@ -26,12 +26,13 @@ def load(
     problems: list[Problem] = []
     raw = complete(read_files(files, problems), Config().as_written())
     assign(raw, options, problems)
-    raw = expand(raw, os.environ if environment is None else environment, problems)
+    spelled: dict[str, str] = {}
+    raw = expand(raw, os.environ if environment is None else environment, problems, spelled)
     for path, value in (overrides or {}).items():
         put(raw, path.split("."), value)
     before = tuple(problems)
     unresolved = {problem.path for problem in before}
-    config = validate(raw, problems)
+    config = validate(raw, problems, spelled)
     if config is not None:
         problems.extend(check(config, {section: raw.get(section) or {} for section in COMPONENT_TYPES}))
     # What an unset variable left behind is not worth a second line.

@@ -22,7 +22,8 @@ INTRODUCTION = """# Configuration
   whole: `protocols: {http: {}}` means OTLP/HTTP and no gRPC.
 - **Ids** are `type` or `type/name`, so there can be a second `otlp/internal`. Only what `service` names runs.
 - **Environment.** `${env:NAME}`, `${env:NAME:-default}` and `${NAME}`; `$$` is a dollar sign. A value that is one
-  reference takes the type it spells (`${env:PORT}` can be a number). A variable without value and default is an error.
+  reference takes the type it spells (`${env:PORT}` can be a number), and stays as spelled where a text is wanted (a
+  password of digits). A variable without value and default is an error.
 - **Durations** carry their unit: `500ms`, `5s`, `1h30m`, `7d`. **Sizes**: `64MiB`, `10GB`, or a number of bytes.
 - **Errors.** `baton validate --config FILE` lists everything that is wrong, each with the path of its key, and exits
   with 1. Unknown keys are errors. `baton validate --print` shows the configuration in force, secrets as asterisks.

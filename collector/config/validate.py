@@ -16,20 +16,29 @@ from collector.config.values import Section
 
 SECTIONS = (*COMPONENT_TYPES, "service")
 S = TypeVar("S", bound=Section)
+_NO_TEXT = {"string_type", "path_type"}
 
 
-def validate(raw: Mapping[str, Any], problems: list[Problem]) -> Config | None:
-    """Return the configuration, without the components that were added to `problems`; None without a service."""
+def validate(raw: Mapping[str, Any], problems: list[Problem], spelled: Mapping[str, str]) -> Config | None:
+    """Return the configuration, without the components that were added to `problems`; None without a service.
+
+    `spelled` has the texts of values that came from the environment, by path.
+    """
     problems.extend(Problem(str(key), unknown(str(key), SECTIONS, "section")) for key in raw if key not in SECTIONS)
     values: dict[str, Any] = {
-        section: _components(section, raw.get(section), types, problems) for section, types in COMPONENT_TYPES.items()
+        section: _components(section, raw.get(section), types, problems, spelled)
+        for section, types in COMPONENT_TYPES.items()
     }
-    values["service"] = _service(raw.get("service"), problems)
+    values["service"] = _service(raw.get("service"), problems, spelled)
     return Config.model_construct(**values) if values["service"] is not None else None
 
 
 def _components(
-    section: str, raw: object, types: Mapping[str, type[Section]], problems: list[Problem]
+    section: str,
+    raw: object,
+    types: Mapping[str, type[Section]],
+    problems: list[Problem],
+    spelled: Mapping[str, str],
 ) -> dict[str, Section]:
     """Validate every component of a section; `raw` maps ids to settings, empty settings mean the defaults."""
     if not isinstance(raw, dict):
@@ -42,40 +51,63 @@ def _components(
         if model is None or component_id.endswith("/"):
             problems.append(Problem(path, unknown(component_type(component_id), types, "component type")))
             continue
-        component = _section(model, path, settings, problems)
+        component = _section(model, path, settings, problems, spelled)
         if component is not None:
             components[component_id] = component
     return components
 
 
-def _service(raw: object, problems: list[Problem]) -> Service | None:
+def _service(raw: object, problems: list[Problem], spelled: Mapping[str, str]) -> Service | None:
     """Validate the service section; what is wrong in it is left at its default, so that the rest can be checked."""
     found: list[Problem] = []
-    service = _section(Service, "service", raw, found)
+    service = _section(Service, "service", raw, found, spelled)
     problems.extend(found)
     if service is None and isinstance(raw, dict):
         wrong = {problem.path.split(".")[1].partition("[")[0] for problem in found}
         right = {key: value for key, value in raw.items() if key not in wrong}
-        service = _section(Service, "service", {**Service().model_dump(mode="json"), **right}, [])
+        service = _section(Service, "service", {**Service().model_dump(mode="json"), **right}, [], spelled)
     return service
 
 
-def _section(model: type[S], path: str, raw: object, problems: list[Problem]) -> S | None:
+def _section(model: type[S], path: str, raw: object, problems: list[Problem], spelled: Mapping[str, str]) -> S | None:
     # JSON mode is strict about what users mix up ("1" for 1) and lenient about what YAML has no type for (paths).
+    content = orjson.dumps(model.as_meant({} if raw is None else raw))
     try:
-        return model.model_validate_json(orjson.dumps(model.as_meant({} if raw is None else raw)))
+        return model.model_validate_json(content)
     except ValidationError as error:
-        problems.extend(_problem(model, path, details) for details in error.errors())
-        return None
+        faults = error.errors()
+    texts = [each["loc"] for each in faults if each["type"] in _NO_TEXT and _where(path, each["loc"]) in spelled]
+    if texts:  # a password of digits is a text
+        written = orjson.loads(content)
+        for location in texts:
+            _put(written, location, spelled[_where(path, location)])
+        return _section(model, path, written, problems, {})
+    empty_by_fault = {each["loc"][:-1] for each in faults}
+    shown = [each for each in faults if each["type"] != "too_short" or each["loc"] not in empty_by_fault]
+    problems.extend(_problem(model, path, details) for details in shown)
+    return None
+
+
+def _where(path: str, location: Sequence[str | int]) -> str:
+    return path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+
+
+def _put(written: Any, location: Sequence[str | int], value: str) -> None:
+    *above, last = location
+    for part in above:
+        written = written[part]
+    written[last] = value
 
 
 def _problem(model: type[BaseModel], path: str, details: ErrorDetails) -> Problem:
     location = details["loc"]
-    where = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    where = _where(path, location)
     if details["type"] == "extra_forbidden":
         return Problem(where, unknown(str(location[-1]), known_keys(model, location[:-1]), "key"))
     if details["type"] in {"model_type", "dict_type", "model_attributes_type"}:
         return Problem(where, "must be a mapping")
+    if details["type"] == "too_short":
+        return Problem(where, "must not be empty")
     if details["type"] in {"tuple_type", "list_type"}:
         return Problem(where, "must be a list")
     message = details["msg"].removeprefix("Value error, ")

@@ -221,8 +221,31 @@ def test_environment(text: str, expected: object) -> None:
     problems: list[object] = []
     environment = {"NAME": "value", "PORT": "17", "EMPTY": "", "LIST": "[1, 2]"}
 
-    assert expand({"a": [text]}, environment, problems) == {"a": [expected]}  # type: ignore[arg-type]
+    assert expand({"a": [text]}, environment, problems, {}) == {"a": [expected]}  # type: ignore[arg-type]
     assert problems == []
+
+
+@pytest.mark.parametrize("text", ["0123", "1e5", "true", "null", "~", "2026-01-01", "[x]", " a: b "])
+def test_a_text_from_the_environment_stays_as_it_was_spelled(text: str) -> None:
+    options = (
+        "receivers.otlp.protocols.http.auth.api_keys=['${env:KEY}', other]",
+        "exporters.storage.clickhouse.password=${env:KEY}",
+        "service.data_dir=${env:KEY}",
+        "exporters.storage.query_threads=${env:THREADS}",
+    )
+    config = load((), options, {"KEY": text, "THREADS": "3"})
+    http = config.receivers["otlp"].protocols.http
+    assert http is not None
+    assert http.auth is not None
+    assert [key.get_secret_value() for key in http.auth.api_keys] == [text, "other"]
+    assert config.exporters["storage"].clickhouse.password.get_secret_value() == text
+    assert config.service.data_dir == Path(text)
+    assert config.exporters["storage"].query_threads == 3
+
+
+def test_an_empty_key_is_one_error() -> None:
+    options = ("receivers.otlp.protocols.http.auth.api_keys=['${env:KEY}']",)
+    assert list(faults(options=options, environment={"KEY": ""})) == ["receivers.otlp.protocols.http.auth.api_keys[0]"]
 
 
 def test_a_variable_that_is_not_set_is_one_error() -> None:
