@@ -2,22 +2,26 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from collector.config.extensions import Query
 from collector.config.model import Config
+from collector.config.receivers import OtlpReceiver, OtlpTransport, ZipkinReceiver
 from collector.config.values import Address
 from collector.service import VERSION, Listening
-from collector.settings import extension, store_place
+from collector.settings import extension, receivers, store_place
 
 
 def banner(config: Config, listening: Listening) -> str:
     """Return the block, for people."""
     rows = [
         *(("OTLP/gRPC", str(address)) for address in listening.otlp_grpc),
-        *(("OTLP/HTTP", f"http://{reachable(address)}") for address in listening.otlp_http),
+        *(("OTLP/HTTP", url) for url, _ in _otlp(config, listening, "http")),
     ]
-    rows += [("Zipkin", f"http://{reachable(address)}/api/v2/spans") for address in listening.zipkin]
+    zipkin = [written for written in receivers(config) if isinstance(written, ZipkinReceiver)]
+    rows += [("Zipkin", f"{url}/api/v2/spans") for url, _ in _urls(listening.zipkin, zipkin)]
     query = query_url(config, listening)
     if query:
         rows.append(("Query API", f"{query}/docs"))
@@ -25,8 +29,9 @@ def banner(config: Config, listening: Listening) -> str:
         rows.append(("Jaeger gRPC", str(listening.jaeger_grpc)))
     rows.append(("Data", store_place(config)))
     lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<13}{value}" for name, value in rows)]
-    lines += ["", *_exporting(listening), *_looking(config, listening, query)]
-    demo = [f"  See a demo:         {_demo(listening, query)}"] if listening.otlp_grpc else []
+    lines += ["", *_exporting(config, listening), *_looking(config, listening, query)]
+    plain = any(url.startswith("http://") and not key for url, key in _otlp(config, listening, "grpc")[:1])
+    demo = [f"  See a demo:         {_demo(listening, query)}"] if plain else []
     return "\n".join([*lines, "", *demo, "  Stop:               Ctrl-C"])
 
 
@@ -42,14 +47,28 @@ def reachable(address: Address) -> Address:
     return Address("localhost", address.port) if address.host in {"0.0.0.0", "::"} else address  # noqa: S104
 
 
-def _exporting(listening: Listening) -> list[str]:
-    if listening.otlp_grpc:
-        endpoint, protocol = reachable(listening.otlp_grpc[0]), "grpc"
-    else:
-        endpoint, protocol = reachable(listening.otlp_http[0]), "http/protobuf"
+def _exporting(config: Config, listening: Listening) -> list[str]:
+    protocol = "grpc" if listening.otlp_grpc else "http/protobuf"
+    url, key = _otlp(config, listening, "grpc" if listening.otlp_grpc else "http")[0]
     return [
-        f"  Point an exporter:  export OTEL_EXPORTER_OTLP_ENDPOINT=http://{endpoint}",
+        f"  Point an exporter:  export OTEL_EXPORTER_OTLP_ENDPOINT={url}",
         f"                      export OTEL_EXPORTER_OTLP_PROTOCOL={protocol}",
+        *(["                      export OTEL_EXPORTER_OTLP_HEADERS=x-api-key=KEY"] if key else []),
+    ]
+
+
+def _otlp(config: Config, listening: Listening, transport: Literal["grpc", "http"]) -> list[tuple[str, bool]]:
+    """Return the URL of each OTLP listener of a transport, and whether it asks for a key."""
+    protocols = [written.protocols for written in receivers(config) if isinstance(written, OtlpReceiver)]
+    if transport == "grpc":
+        return _urls(listening.otlp_grpc, [each.grpc for each in protocols if each.grpc])
+    return _urls(listening.otlp_http, [each.http for each in protocols if each.http])
+
+
+def _urls(addresses: Sequence[Address], written: Sequence[OtlpTransport]) -> list[tuple[str, bool]]:
+    return [
+        (f"{'https' if each.tls else 'http'}://{reachable(address)}", each.auth is not None)
+        for address, each in zip(addresses, written, strict=False)
     ]
 
 

@@ -1,5 +1,7 @@
 """The friendly block: right addresses, and commands that can be pasted."""
 
+from pathlib import Path
+
 import pytest
 
 from collector.banner import banner
@@ -38,6 +40,21 @@ def test_listeners_on_every_interface_are_reached_on_this_machine() -> None:
 
     assert "http://localhost:5317" in block
     assert "baton demo --endpoint localhost:5317 --query-url http://localhost:5686/obs" in block
+
+
+def test_tls_and_keys_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "pem").write_text("")
+    tls, auth = f"{{cert_file: {tmp_path}/pem, key_file: {tmp_path}/pem}}", "{api_keys: [k]}"
+    options = [
+        f"receivers.otlp.protocols.grpc={{tls: {tls}, auth: {auth}}}",
+        f"receivers.otlp.protocols.http.tls={tls}",
+    ]
+    block = banner(load([], options, {}), USUAL)
+
+    assert "OTLP/HTTP    https://localhost:4318" in block
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=https://localhost:4317" in block
+    assert "OTEL_EXPORTER_OTLP_HEADERS=x-api-key=KEY" in block
+    assert "baton demo" not in block
 
 
 def test_without_grpc_exporters_are_pointed_at_http() -> None:
