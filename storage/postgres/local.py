@@ -3,10 +3,12 @@
 The server refuses to run as root; started by root it runs as the user `postgres`.
 """
 
+import contextlib
 import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -54,7 +56,7 @@ class LocalServer:
         Raises: StorageUnavailable with the server's own words.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        self._make_sockets()
         if os.geteuid() == 0:
             user = pwd.getpwnam(_SYSTEM_USER)
             for folder in (self.folder, self._sockets):
@@ -91,6 +93,21 @@ class LocalServer:
         if self.is_running:
             data = str(self.folder.resolve() / "data")
             self._run("pg_ctl", "-D", data, "-w", "-t", _SECONDS, "-m", mode, "stop")
+        if self._sockets != self.folder.resolve():
+            with contextlib.suppress(OSError):  # another server has its socket there, or it is gone
+                self._sockets.rmdir()
+
+    def _make_sockets(self) -> None:
+        """Make the socket's folder. One among everybody's temporary files must not be somebody else's."""
+        try:
+            self._sockets.mkdir(mode=0o700)
+        except FileExistsError:
+            found = self._sockets.lstat()
+            theirs = found.st_uid not in (os.geteuid(), *_system_uid()) or not stat.S_ISDIR(found.st_mode)
+            if theirs and self._sockets != self.folder.resolve():
+                raise StorageUnavailable(
+                    f"{self._sockets}, the folder of the socket, belongs to another user"
+                ) from None
 
     def _check_way(self) -> None:
         for folder in reversed(self.folder.resolve().parents):
@@ -118,6 +135,11 @@ class LocalServer:
             out.seek(0)
             err.seek(0)
             return subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
+
+
+def _system_uid() -> list[int]:
+    """Return the id of the user whom a server that root starts runs as, if there is one."""
+    return [user.pw_uid for user in pwd.getpwall() if user.pw_name == _SYSTEM_USER and os.geteuid() == 0]
 
 
 def _socket_folder(folder: Path) -> Path:

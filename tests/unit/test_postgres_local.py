@@ -28,12 +28,37 @@ def test_a_server_is_set_up_found_running_and_stopped() -> None:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert (folder / "data").stat().st_uid == server.folder.stat().st_uid
         assert os.geteuid() != 0 or folder.stat().st_uid != 0
+        sockets = Path(again.dsn.split()[0].removeprefix("host="))
+        assert sockets.parent == Path(tempfile.gettempdir())
         again.stop()
         again.stop()
         assert not server.is_running
+        assert not sockets.exists()
     finally:
         LocalServer(folder).stop("immediate")
         shutil.rmtree(top)
+
+
+@pytest.mark.parametrize("is_a_link", [True, False])
+def test_a_socket_folder_of_somebody_else_is_not_used(tmp_path: Path, is_a_link: bool) -> None:
+    install()
+    server = LocalServer(tmp_path / ("long" * 25))
+    sockets = Path(server.dsn.split()[0].removeprefix("host="))
+    if is_a_link:
+        sockets.symlink_to(tmp_path)
+    elif os.geteuid() == 0:
+        sockets.mkdir()
+        os.chown(sockets, 65_534, 65_534)
+    else:
+        sockets.touch()
+    try:
+        with pytest.raises(StorageUnavailable, match="belongs to another user"):
+            server.start()
+    finally:
+        if sockets.is_dir() and not sockets.is_symlink():
+            sockets.rmdir()
+        else:
+            sockets.unlink()
 
 
 def test_a_folder_that_the_server_may_not_enter_is_named() -> None:
