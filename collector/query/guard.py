@@ -15,6 +15,7 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+_ENDLESS = "/logs/tail"  # an answer without end would keep the connection from its next request
 _OPEN_PATHS = frozenset(LIVE_PATHS + READY_PATHS)  # probes carry no key and know no base path
 
 
@@ -31,8 +32,8 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        if scope.get("method") == "HEAD":  # the server leaves out the body, by the scope it keeps
-            scope = {**scope, "method": "GET"}
+        if scope.get("method") == "HEAD" and not scope["path"].endswith(_ENDLESS):
+            scope = {**scope, "method": "GET"}  # the server leaves out the body, by the scope it keeps
         problem = self._admit(scope)
         if scope["type"] == "websocket":
             if problem is None:

@@ -128,6 +128,7 @@ def test_head_is_get_without_the_body(http: httpx.Client) -> None:
         head, get = http.head(path), http.get(path)
         assert (head.status_code, head.content) == (get.status_code, b"")
         assert head.headers["content-type"] == get.headers["content-type"]
+    assert http.head("/api/v1/logs/tail").status_code == 405
 
 
 def test_what_surrounds_a_body_is_limited(http: httpx.Client) -> None:
