@@ -44,7 +44,9 @@ class Ingest(Section):
         "1s", gt=timedelta(0), description="Under load, an insert waits at most this long."
     )
     quiet_timeout: Duration = setting(
-        "100ms", gt=timedelta(0), description="When little arrives, an insert waits at most this long."
+        "100ms",
+        gt=timedelta(0),
+        description="When little arrives, an insert waits at most this long; soon after another insert, twice as long.",
     )
 
 

@@ -24,7 +24,9 @@ class BatchLimits:
     max_rows: int = 131_072
     max_bytes: int = 96 * 2**20
     max_age_seconds: float = 1.0
-    quiet_seconds: float = 0.1  # when little has come in for the batch, it waits no longer than this
+    # When little has come in for the batch, it waits no longer than this; twice as long soon after another one was
+    # closed: a trickle of small requests then costs half as many inserts, each about 25 ms of processor time.
+    quiet_seconds: float = 0.1
     little_rows: int = 2_000
     # When more than this many batches' rows wait for storage, answers are delayed a little, the more the fuller it is:
     # clients then settle at the pace of storage without ever standing still.
@@ -42,6 +44,7 @@ class OpenBatch:
     """Decoded requests that were made durable in the open segment. Owned by the journal stage."""
 
     started: float = field(default_factory=time.monotonic)
+    follows: bool = False  # another one was closed a moment before
     rows: int = 0
     bytes: int = 0
     columns: dict[Signal, list[pa.RecordBatch]] = field(default_factory=lambda: {signal: [] for signal in Signal})
@@ -73,7 +76,8 @@ class OpenBatch:
         if self.rows >= limits.max_rows or self.bytes >= limits.max_bytes:
             return 0.0
         little = store_is_idle and self.rows < limits.little_rows
-        age_limit = limits.quiet_seconds if little else limits.max_age_seconds
+        quiet_seconds = limits.quiet_seconds * (2 if self.follows else 1)
+        age_limit = min(quiet_seconds, limits.max_age_seconds) if little else limits.max_age_seconds
         return self.started + age_limit - time.monotonic()
 
 

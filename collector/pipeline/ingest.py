@@ -50,6 +50,7 @@ class IngestPipeline:
         self._store = store
         self._room = WaitingRoom(settings.max_bytes_in_flight)
         self._open: OpenBatch | None = None
+        self._last_cut = float("-inf")
         self._recent = RecentRequests()
         self._thread = threading.Thread(target=self._loop, name="baton-intake")
 
@@ -194,7 +195,7 @@ class IngestPipeline:
             self._cut()
             return Refused(f"the journal cannot be written: {error.strerror}", 2.0)
         if self._open is None:
-            self._open = OpenBatch()
+            self._open = OpenBatch(follows=time.monotonic() - self._last_cut < self._settings.batch.max_age_seconds)
         for group, kept in fresh:
             if kept:
                 columns, times = kept_columns(group, kept)
@@ -206,6 +207,7 @@ class IngestPipeline:
         decoded, self._open = self._open, None
         segment = self._journal.cut()
         if segment is not None:
+            self._last_cut = time.monotonic()
             self._store.put(segment, decoded or OpenBatch())
 
 

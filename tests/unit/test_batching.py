@@ -25,6 +25,14 @@ def test_little_does_not_wait_while_storage_has_nothing_to_do() -> None:
     assert batch(900).seconds_left(LIMITS, store_is_idle=True) > 5
 
 
+def test_a_trickle_waits_twice_as_long_as_what_comes_alone() -> None:
+    alone, following = OpenBatch(started=0.0), OpenBatch(started=0.0, follows=True)
+    waited = following.seconds_left(LIMITS, store_is_idle=True) - alone.seconds_left(LIMITS, store_is_idle=True)
+    assert 0.4 < waited < 0.6
+    busy = following.seconds_left(LIMITS, store_is_idle=False) - alone.seconds_left(LIMITS, store_is_idle=False)
+    assert abs(busy) < 0.1
+
+
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_the_pause_grows_with_the_backlog_and_has_an_end(one: int, other: int) -> None:
     low, high = sorted((one, other))
