@@ -32,7 +32,7 @@ def to_protobuf(signal: Signal, body: bytes) -> bytes:
     Ids that are no hex become bytes that validation rejects item by item. Invalid UTF-8 and unpaired surrogates are
     replaced by U+FFFD.
     Raises: Rejected "malformed", naming the path of the field, or "wrong_signal".
-    Source: OTLP specification, "JSON Protobuf Encoding"; contract: tests/unit/test_otlp_json.py.
+    Source: OTLP specification, "JSON Protobuf Encoding"; contract: tests/unit/otlp_json/.
     """
     document = parse(body)
     _check_signal(signal, document)
