@@ -1,0 +1,97 @@
+"""Receivers, processors and exporters as they are configured."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import yaml
+
+from collector.config.forwarding import OtlpExporter
+from collector.config.load import load
+from tests.unit.config.loading import faults, protocols, storage, write
+
+
+def test_a_transport_is_on_when_its_key_is_there(tmp_path: Path) -> None:
+    config = load([write(tmp_path, "receivers: {otlp: {protocols: {http:}}}")], environment={})
+
+    assert protocols(config).grpc is None
+    assert protocols(config).http is not None
+    assert load(options=[f"receivers={yaml.safe_dump(config.as_written()['receivers'])}"], environment={}) == config
+    assert "switch on grpc or http" in faults(options=("receivers.otlp.protocols={}",))["receivers.otlp.protocols"]
+
+
+def test_a_second_component_of_a_type(tmp_path: Path) -> None:
+    text = """
+    receivers: {otlp/internal: {protocols: {grpc: {endpoint: "localhost:5317"}}}}
+    service:
+      pipelines:
+        traces: {receivers: [otlp, otlp/internal], exporters: [storage]}
+        logs: {receivers: [otlp], exporters: [storage]}
+    """
+
+    assert set(load([write(tmp_path, text)], environment={}).receivers) == {"otlp", "otlp/internal"}
+
+
+def test_files_that_settings_name(tmp_path: Path) -> None:
+    files = {"cert_file": write(tmp_path, "", "cert.pem"), "key_file": write(tmp_path, "", "key.pem")}
+    options = [f"receivers.otlp.protocols.http.tls.{key}={path}" for key, path in files.items()]
+
+    http = protocols(load([], options, {})).http
+
+    assert http is not None
+    assert http.tls is not None
+    assert (http.tls.cert_file, http.tls.key_file) == (files["cert_file"], files["key_file"])
+
+
+def test_rules_and_patterns_become_options() -> None:
+    options = ["rules.agent_sequence=false", "patterns.ours.expression=to (?P<target>[a-z]+)"]
+
+    made = load([], [f"processors.agent_transfers.{option}" for option in options], {}).processors["agent_transfers"]
+
+    assert made.options().disabled_rules == frozenset({"agent_sequence"})
+    assert [pattern.rule for pattern in made.options().log_patterns][-1] == "ours"
+
+
+def test_settings_keep_their_units() -> None:
+    found = storage(load(options=["exporters.storage.memory_limit=1.5GiB", "exporters.storage.query_timeout=1m30s"]))
+
+    assert found.memory_limit == 3 << 29
+    assert found.query_timeout == timedelta(seconds=90)
+
+
+def test_exporters_that_send_on(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        """
+receivers: {zipkin: {}}
+exporters:
+  otlp/backup: {endpoint: "backup:4317", headers: {x-api-key: "${env:KEY}"}, sending_queue: {max_size: 2GiB}}
+  otlphttp: {endpoint: "https://collector.example:4318"}
+  zipkin: {endpoint: "http://localhost:9411/api/v2/spans"}
+service:
+  pipelines:
+    traces: {receivers: [otlp, zipkin], exporters: [storage, otlp/backup, zipkin]}
+    logs: {receivers: [otlp], exporters: [storage, otlp/backup, otlphttp]}
+""",
+    )
+    config = load([file], environment={"KEY": "secret"})
+    backup = config.exporters["otlp/backup"]
+    assert isinstance(backup, OtlpExporter)
+    assert backup.sending_queue.max_size == 2 << 30
+    assert backup.headers["x-api-key"].get_secret_value() == "secret"
+    assert "secret" not in str(config.as_written())
+
+
+def test_exporters_that_cannot_send_on(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        """
+exporters: {otlp: {}, otlphttp: {endpoint: "host:4318"}, zipkin: {endpoint: "http://z/api/v2/spans"}}
+service: {pipelines: {logs: {receivers: [otlp], exporters: [storage, zipkin]}}}
+""",
+    )
+    assert faults(file) == {
+        "exporters.otlp.endpoint": "field required",
+        "exporters.otlphttp.endpoint": r"string should match pattern '^https?://[^\s?#]+$'",
+        "service.pipelines.logs.exporters[1]": "Zipkin knows traces only",
+        "service.pipelines": "there is no pipeline for traces",
+    }

@@ -1,0 +1,103 @@
+"""Every error of a configuration at once, each with the path of its key."""
+
+from pathlib import Path
+
+from tests.unit.config.loading import GRPC, faults, write
+
+
+def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        receivers:
+          otlp:
+            protocols:
+              grpc: {endpont: x, max_recv_msg_size_mib: "64"}
+              http: {endpoint: nowhere, tls: {cert_file: /missing.pem}}
+          jaeger: {}
+        processors: {agent_transfers: {quiet_period: 5}}
+        exporters: {storage: {engine: duck, retention: {traces: 36h}}}
+        extensions: {query: {base_path: obs/}}
+        service:
+          telemetry: {logs: {level: loud}}
+          extensions: [query, querry]
+          pipelines: {traces: {receivers: [otlp], exporters: [storag]}, metrics: {receivers: [otlp], exporters: []}}
+        procesors: {}
+        """,
+    )
+
+    duration = 'write a duration with its unit, such as "500ms", "5s", "1h30m" or "7d"'
+    assert faults(path) == {
+        "procesors": 'unknown section; did you mean "processors"?',
+        f"{GRPC}.endpont": 'unknown key; did you mean "endpoint"?',
+        f"{GRPC}.max_recv_msg_size_mib": "input should be a valid integer",
+        "receivers.otlp.protocols.http.endpoint": 'write "host:port", such as "localhost:4317" or "0.0.0.0:4317"',
+        "receivers.otlp.protocols.http.tls.cert_file": "there is no file /missing.pem",
+        "receivers.otlp.protocols.http.tls.key_file": "field required",
+        "receivers.jaeger": "unknown component type; known: otlp, zipkin",
+        "processors.agent_transfers.quiet_period": duration,
+        "exporters.storage.engine": "input should be 'embedded', 'clickhouse' or 'postgres'",
+        "exporters.storage.retention.traces": 'retention works in whole days: write "7d", or null to keep everything',
+        "extensions.query.base_path": 'write a path such as "/obs/baton": a slash first, none last',
+        "service.telemetry.logs.level": "input should be 'debug', 'info', 'warning' or 'error'",
+        "service.pipelines.metrics.exporters": "must not be empty",
+        "service.extensions[1]": '"querry": unknown extension; did you mean "query"?',
+    }
+
+
+def test_pipelines_are_checked_beside_other_errors_of_service(tmp_path: Path) -> None:
+    pipelines = "pipelines: {traces: {receivers: [nope], exporters: [storage]}}"
+    file = write(tmp_path, f"service: {{data_dir: 5, journal: {{max_size: -1}}, unknown: 1, {pipelines}}}")
+    assert list(faults(file)) == [
+        "service.data_dir",
+        "service.journal.max_size",
+        "service.unknown",
+        "service.pipelines.traces.receivers[0]",
+        "service.pipelines",
+    ]
+
+
+def test_references_between_sections(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        exporters: {storage/second: {}}
+        service:
+          pipelines:
+            traces: {receivers: [otlp, otlp], processors: [nothing], exporters: [storage]}
+            traces/2: {receivers: [otlp], exporters: [storage/second]}
+            metrics: {receivers: [otlp], exporters: [storage]}
+        """,
+    )
+
+    assert faults(path) == {
+        "service.pipelines.traces.receivers[1]": '"otlp" is here twice',
+        "service.pipelines.traces.processors[0]": '"nothing": unknown processor; known: agent_transfers',
+        "service.pipelines.traces/2": "there is another pipeline for traces; put its receivers and exporters into one",
+        "service.pipelines.metrics": "Baton stores traces and logs; name the pipeline after one of them",
+        "service.pipelines": "every pipeline must end in the same one exporter of type storage",
+    }
+
+
+def test_two_endpoints_cannot_share_a_port() -> None:
+    found = faults(options=("extensions.query.endpoint=localhost:4317",))
+
+    assert found == {"extensions.query.endpoint": f"localhost:4317 is already used by {GRPC}.endpoint"}
+
+
+def test_sections_must_be_mappings(tmp_path: Path) -> None:
+    found = faults(write(tmp_path, "receivers: [otlp]\nservice: 5\nextensions: {query: text}"))
+
+    assert found["receivers"] == "must be a mapping of component ids to their settings"
+    assert found["service"] == "must be a mapping"
+    assert found["extensions.query"] == "must be a mapping"
+
+
+def test_rules_and_patterns_are_checked_at_start() -> None:
+    def fault(setting: str) -> str:
+        return faults(options=(f"processors.agent_transfers.{setting}",))["processors.agent_transfers"]
+
+    assert "there is no rule" in fault("rules.handof_span=false")
+    assert "is the name of a built-in rule" in fault("patterns.log_arrow.expression=(?P<target>a)")
+    assert "a group named 'target' is required" in fault("patterns.ours.expression=a")
+    assert "exponential" in fault('patterns.ours.expression="(?P<target>a+)+"')
