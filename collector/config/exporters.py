@@ -67,7 +67,12 @@ class Storage(Section):
         "30s", gt=timedelta(0), description="Time one query may take; beyond it the query fails, nothing else."
     )
     query_threads: int = Field(default=2, ge=1, description="Threads one query may use.")
-    max_queries: int = Field(default=8, ge=2, description="Queries and inserts that run side by side; others wait.")
+    max_queries: int = Field(
+        default=8,
+        ge=2,
+        description="Queries and inserts that run side by side; others wait. On PostgreSQL, inserts have four more"
+        " connections of their own.",
+    )
     retention: Retention = Field(default=Retention(), description="What is dropped when.")
 
 

@@ -1,6 +1,7 @@
 """Rows on their way to the server: encoded run by run, through `COPY`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 from psycopg.copy import QueuedLibpqWriter
@@ -9,8 +10,8 @@ from storage.postgres.database import Connection, quoted
 from storage.postgres.encoding import HEADER, TRAILER, Column, copy_stream
 from storage.postgres.tables import Prepared, item_columns, plain_columns
 
-# Rows encoded at once, a few megabytes: small enough that the server hardly waits for the first of them.
-_ROWS_A_RUN = 8_192
+# Rows encoded at once: few at first, for the server waits for them; then a few megabytes.
+_FIRST_RUN, _RUN = 1_024, 8_192
 
 Encode = Callable[[int, int], Mapping[str, Column]]
 
@@ -22,17 +23,22 @@ def copy_rows(connection: Connection, table: str, encode: Encode, rows: range) -
     """
     if not rows:
         return
-    first = encode(rows.start, min(len(rows), _ROWS_A_RUN))
+    runs = _runs(rows)
+    columns = encode(rows.start, len(runs[0]))
     with connection.cursor() as cursor:
-        statement = copy_statement(table, list(first))
+        statement = copy_statement(table, list(columns))
         with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
             copy.write(HEADER)
-            for start in rows[::_ROWS_A_RUN]:
-                count = min(rows.stop - start, _ROWS_A_RUN)
-                columns = first if start == rows.start else encode(start, count)
-                for part in copy_stream(list(columns.values()), count):
+            for run in runs:
+                columns = columns if run is runs[0] else encode(run.start, len(run))
+                for part in copy_stream(list(columns.values()), len(run)):
                     copy.write(part)
             copy.write(TRAILER)
+
+
+def _runs(rows: range) -> list[range]:
+    starts = [rows.start, *range(rows.start + _FIRST_RUN, rows.stop, _RUN)]
+    return [range(start, end) for start, end in pairwise([*starts, rows.stop])]
 
 
 def encode_items(rows: Prepared) -> Encode:

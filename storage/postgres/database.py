@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -14,6 +15,8 @@ from storage.postgres.errors import STOPPED, port_errors
 from storage.postgres.settings import PostgresSettings
 
 MIN_VERSION = 15
+# Connections for writes: two of a large batch, agent transfers, retention.
+WRITERS = 4
 _LOCK_SECONDS = 20
 # Rows fetched at once through a server-side cursor.
 _FETCH = 2_000
@@ -41,19 +44,28 @@ class Database:
                 _check_encoding(first)
                 self.lower_collation = _lower_collation(first)
                 self.lz4 = _has_lz4(first)
-            self._pool: ConnectionPool[Connection] = ConnectionPool(
-                settings.dsn.get_secret_value(),
-                min_size=1,
-                max_size=settings.connections + 1,  # a large batch takes two
-                timeout=settings.connect_seconds,
-                max_idle=300,
-                reconnect_timeout=3.0,  # then the next call tries again, instead of waiting ever longer
-                kwargs={"autocommit": True, "prepare_threshold": None},
-                configure=self._configure,
-                open=False,
-                name="baton",
-            )
-            self._pool.open(wait=True, timeout=settings.connect_seconds)
+            self._readers = self._pool(settings.connections, settings.query_seconds)
+            self._readers.open(wait=True, timeout=settings.connect_seconds)
+            # Few, so that each of them knows the tables; tested each time, for they may have died since the last write.
+            self._writers = self._pool(WRITERS, settings.write_seconds, ConnectionPool.check_connection)
+            self._writers.open()
+
+    def _pool(
+        self, size: int, seconds: float, check: Callable[[Connection], None] | None = None
+    ) -> "ConnectionPool[Connection]":
+        return ConnectionPool(
+            self.settings.dsn.get_secret_value(),
+            min_size=1,
+            max_size=size,
+            timeout=self.settings.connect_seconds,
+            max_idle=300,
+            reconnect_timeout=3.0,  # then the next call tries again, instead of waiting ever longer
+            kwargs={"autocommit": True, "prepare_threshold": None},
+            configure=partial(self._configure, seconds=seconds),
+            check=check,
+            open=False,
+            name="baton",
+        )
 
     @property
     def name(self) -> str:
@@ -74,7 +86,7 @@ class Database:
 
     def pages(self, statement: str, parameters: Parameters = None) -> Iterator[list[Row]]:
         """Run a read of any number of rows, a page at a time, without the ceiling on a query's run time."""
-        with port_errors(), self._pool.connection() as connection, connection.transaction():
+        with port_errors(), self._readers.connection() as connection, connection.transaction():
             connection.execute("SET LOCAL statement_timeout = 0")
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # who reads may wait for a writer
             with connection.cursor("baton_pages", binary=True) as cursor:
@@ -88,13 +100,13 @@ class Database:
         """Run a read, once more when the connection had been lost: the server may have been restarted long ago."""
         with port_errors():
             try:
-                with self._connection() as connection:
+                with self._connection(self._readers) as connection:
                     return run(connection, sql.encode(), values)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if error.sqlstate in STOPPED:
                     raise
-                self._pool.check()
-                with self._connection() as connection:
+                self._readers.check()
+                with self._connection(self._readers) as connection:
                     return run(connection, sql.encode(), values)
 
     @staticmethod
@@ -117,25 +129,26 @@ class Database:
 
     def execute(self, statement: str, parameters: Parameters = None) -> None:
         """Run a statement without a result, outside a transaction."""
-        with port_errors(writing=True), self._writing() as connection:
+        with port_errors(writing=True), self._connection(self._writers) as connection:
             connection.execute(statement.encode(), parameters)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Give a connection in a transaction for writing; it commits durably, or not at all."""
-        with port_errors(writing=True), self._writing() as connection, connection.transaction():
+        with port_errors(writing=True), self._connection(self._writers) as connection, connection.transaction():
             connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
             yield connection
 
     def close(self) -> None:
         """Wait for running queries and close the connections. Idempotent."""
-        self._pool.close()
+        self._readers.close()
+        self._writers.close()
 
     @contextlib.contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self, pool: "ConnectionPool[Connection]") -> Iterator[Connection]:
         with contextlib.ExitStack() as held:
             try:
-                connection = held.enter_context(self._pool.connection())
+                connection = held.enter_context(pool.connection())
             except PoolTimeout:
                 self._first().close()  # the pool does not say why it could not connect
                 raise
@@ -145,23 +158,12 @@ class Database:
         seconds = max(2, int(self.settings.connect_seconds))
         return psycopg.connect(self.settings.dsn.get_secret_value(), autocommit=True, connect_timeout=seconds)
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        self._pool.check()  # connections may have died unnoticed since the last write
-        with self._connection() as connection:
-            _set_timeout(connection, self.settings.write_seconds)
-            try:
-                yield connection
-            finally:
-                if not connection.broken and not connection.closed:
-                    _set_timeout(connection, self.settings.query_seconds)
-
-    def _configure(self, connection: Connection) -> None:
+    def _configure(self, connection: Connection, seconds: float) -> None:
         for name in ("text", "uuid"):
             connection.adapters.register_loader(name, ByteaBinaryLoader)
         options = {
             "search_path": f'"{self.schema}"',
-            "statement_timeout": f"{int(self.settings.query_seconds * 1000)}ms",
+            "statement_timeout": f"{int(seconds * 1000)}ms",
             "idle_in_transaction_session_timeout": "60s",
             "timezone": "UTC",
             "jit": "off",
@@ -177,10 +179,6 @@ class Database:
 
 def _value(name: str, value: str) -> sql.Composable:
     return sql.SQL(value) if name == "search_path" else sql.Literal(value)
-
-
-def _set_timeout(connection: Connection, seconds: float) -> None:
-    connection.execute(f"SET statement_timeout = {int(seconds * 1000)}".encode())
 
 
 def check_version(server_version: int) -> None:

@@ -13,5 +13,5 @@ class PostgresSettings(BaseModel):
     timescaledb: bool = Field(default=False, description="keep spans and log records in hypertables")
     query_seconds: float = Field(default=30.0, gt=0, description="ceiling of one query's run time")
     write_seconds: float = Field(default=120.0, gt=0, description="ceiling of one statement of a write")
-    connections: int = Field(default=8, ge=2, description="connections this process may use; further queries wait")
+    connections: int = Field(default=8, ge=2, description="connections for queries; further queries wait")
     connect_seconds: float = Field(default=10.0, gt=0, description="how long to wait for a connection")
