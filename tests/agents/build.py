@@ -13,7 +13,7 @@ T0 = 1_800_000_000_000 * MS
 
 @dataclass
 class Trace:
-    """Spans of one trace, written top down with `span`; `inside` sets the parent of what follows."""
+    """Spans of one trace, written top down: a span is made, and given as `parent` to those below it."""
 
     number: int = 1
     scope: str = "acme.tracer"
