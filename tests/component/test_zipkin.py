@@ -15,7 +15,7 @@ from collector.receivers.zipkin import ZipkinReceiver
 from exporters.http_client import HttpEndpoint
 from exporters.zipkin.client import ZipkinClient
 from storage.queries import Signal
-from tests.component.forwarding.test_forwarding import sending, until
+from tests.component.forwarding.relay import sending, until
 from tests.receiving import receiving, traces_request
 
 SPANS = orjson.dumps([{"traceId": "a1", "id": "1", "name": "get", "timestamp": 1_800_000_000_000_000, "duration": 5}])

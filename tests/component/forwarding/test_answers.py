@@ -1,0 +1,85 @@
+"""What a receiver is sent, and what follows from its answer."""
+
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from collector.forwarding.queue import ForwardQueue
+from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
+from exporters.forward_otlp.http_client import OtlpHttpClient
+from exporters.http_client import HttpEndpoint
+from storage.queries import Signal
+from tests.component.forwarding.relay import (
+    BOTH,
+    Http,
+    forwarding,
+    http_server,
+    listening,
+    sending,
+    span_ids,
+    submit,
+    until,
+    up,
+)
+from tests.receiving import logs_request, receiving, traces_request
+
+
+def test_only_the_signals_of_the_pipeline_are_sent(tmp_path: Path) -> None:
+    told = Http()
+    queue = ForwardQueue(tmp_path / "queue", 2**28, frozenset({Signal.LOGS}))
+    with http_server(told) as url, sending(tmp_path / "up", queue) as ingest:
+        client = OtlpHttpClient(HttpEndpoint(url, headers={"x-team": "red"}), signals=frozenset({Signal.LOGS}))
+        with forwarding(queue, client) as forwarder:
+            submit(ingest, Signal.TRACES, traces_request(5))
+            submit(ingest, Signal.LOGS, logs_request(3))
+            until(lambda: forwarder.status.delivered == 3)
+    assert {path for path, _ in told.accepted} == {"/v1/logs"}
+    assert told.headers["x-team"] == "red"
+
+
+def test_a_message_that_is_refused_for_good_is_found_and_the_others_delivered(tmp_path: Path) -> None:
+    traces = [traces_request(4, seed) for seed in range(16)]
+    bad = next(iter(span_ids(traces[5])))
+    told = Http(status=lambda body: 400 if bad in body else 200)
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with http_server(told) as url, up(tmp_path, queue, url) as (ingest, forwarder):
+        submit(ingest, Signal.TRACES, *traces)
+        until(lambda: forwarder.status.delivered == 60)
+        assert forwarder.status.rejected == 4
+        until(lambda: queue.bytes == 0)
+    assert span_ids(*(body for _, body in told.accepted)) == span_ids(*traces[:5], *traces[6:])
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
+def test_wrong_keys_wrong_paths_and_overload_are_waited_out(tmp_path: Path, status: int) -> None:
+    told = Http()
+    told.status = lambda _: 200 if len(told.times) > 3 else status
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with http_server(told) as url, up(tmp_path, queue, url) as (ingest, forwarder):
+        submit(ingest, Signal.TRACES, traces_request(3))
+        until(lambda: forwarder.status.delivered == 3)
+        assert forwarder.status.rejected == 0
+
+
+def test_retry_after_is_honoured(tmp_path: Path) -> None:
+    told = Http(retry_after="1")
+    told.status = lambda _: 200 if len(told.times) > 1 else 503
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with http_server(told) as url, up(tmp_path, queue, url) as (ingest, forwarder):
+        submit(ingest, Signal.TRACES, traces_request(3))
+        until(lambda: forwarder.status.delivered == 3)
+    assert told.times[1] - told.times[0] >= 1.0
+
+
+def test_what_the_receiver_rejects_in_part_is_counted(tmp_path: Path) -> None:
+    bad = ExportTraceServiceRequest.FromString(traces_request(3))
+    bad.resource_spans[0].scope_spans[0].spans[0].trace_id = b""
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with receiving(tmp_path / "down") as down, listening(down, 0) as port:
+        client = OtlpGrpcClient(OtlpGrpcEndpoint(f"127.0.0.1:{port}"))
+        with sending(tmp_path / "up", queue) as ingest, forwarding(queue, client) as forwarder:
+            submit(ingest, Signal.TRACES, bad.SerializeToString(), traces_request(2, seed=9))
+            until(lambda: queue.bytes == 0 and forwarder.status.delivered > 0)
+            assert forwarder.status.rejected == 1
+        assert down.spans().num_rows == 4
