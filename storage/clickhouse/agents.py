@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from storage.agents import TRACE_JOINS, AgenticItems
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import Bindings, id_list, time_sql
+from storage.clickhouse.bindings import Bindings, id_list, keyed_time_sql, time_sql
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine
@@ -125,14 +125,9 @@ class AgentItems:
     def traceless_logs(self, service_name: str, time: TimeRange) -> pa.Table:
         """See `AgentStore.traceless_agent_logs`."""
         bindings = Bindings()
-        when = time_sql("event_time_unix_nano", time, bindings)
-        minutes = time_sql(
-            "intDiv(event_time_unix_nano, 60000000000)",
-            TimeRange(time.start // 60_000_000_000, time.end // 60_000_000_000 + 1),
-            bindings,
-        )
+        when = keyed_time_sql("event_time_unix_nano", time, bindings, 60 * 10**9)
         service = bindings.text(service_name)
-        return self._logs(f"service_name = {service} AND {minutes} AND {when} AND trace_id = ''", bindings)
+        return self._logs(f"service_name = {service} AND {when} AND trace_id = ''", bindings)
 
     def _logs(self, where: str, bindings: Bindings) -> pa.Table:
         columns = ", ".join(AGENT_LOG_COLUMNS)

@@ -40,9 +40,11 @@ class Bindings:
         return self._bind(min(max(value, 0), MAX_UINT64), "UInt64")
 
     def signed(self, value: int) -> str:
-        """Bind an integer; beyond 64 bits the nearest double decides, which no stored integer reaches."""
+        """Bind an integer; beyond 128 bits the nearest double decides, which no stored integer reaches."""
         if -(2**63) <= value < 2**63:
             return self._bind(value, "Int64")
+        if -(2**127) <= value < 2**127:
+            return self._bind(value, "Int128")
         return self.double(float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value))
 
     def double(self, value: float) -> str:
@@ -66,3 +68,13 @@ def time_sql(column: str, time: TimeRange, bindings: Bindings) -> str:
     if time.end <= MAX_UINT64:
         parts.append(f"{column} < {bindings.unsigned(time.end)}")
     return " AND ".join(parts)
+
+
+def keyed_time_sql(column: str, time: TimeRange, bindings: Bindings, unit_ns: int = 10**9) -> str:
+    """Return `time_sql`, and the same again of the whole units of time that the table's sort key starts with.
+
+    Where the column itself is in the key, too, the engine does not derive one from the other by itself: it reads
+    every granule of the table (measured: 180 ms instead of 7 for a second of half a million log records).
+    """
+    units = TimeRange(time.start // unit_ns, -(-time.end // unit_ns))
+    return f"{time_sql(f'intDiv({column}, {unit_ns})', units, bindings)} AND {time_sql(column, time, bindings)}"

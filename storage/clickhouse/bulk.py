@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from storage.bulk import SCHEMAS, STEP_NS, TIMES, ItemTable
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import Bindings, time_sql
+from storage.clickhouse.bindings import Bindings, keyed_time_sql
 from storage.clickhouse.columns import stored
 from storage.clickhouse.contexts import ContextTable
 from storage.clickhouse.engine import Engine, Settings
@@ -56,11 +56,9 @@ class BulkTables:
         """See `BulkReader.read_slice`."""
         bindings = Bindings()
         schema, column = SCHEMAS[table], TIMES[table]
-        seconds = TimeRange(time.start // 10**9, -(-time.end // 10**9))  # what the sort keys are made of
-        key = time_sql(f"intDiv({column}, 1000000000)", seconds, bindings)
         sql = f"""
             SELECT {", ".join(stored(schema.names))} FROM {table.value}
-            WHERE {_day(day)} AND {key} AND {time_sql(column, time, bindings)}
+            WHERE {_day(day)} AND {keyed_time_sql(column, time, bindings)}
         """
         for blocks in _gathered(self._engine.stream(sql, bindings.parameters, _STREAMING)):
             yield self._table(blocks, schema)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import Bindings, time_sql
+from storage.clickhouse.bindings import Bindings, keyed_time_sql, time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.suggestions import text
@@ -97,7 +97,7 @@ class Figures:
         rows = self._engine.query(
             f"""
             SELECT count() AS logs, countIf(severity_number >= 17) AS errors FROM logs
-            WHERE {time_sql("event_time_unix_nano", time, bindings)}
+            WHERE {keyed_time_sql("event_time_unix_nano", time, bindings)}
             """,
             bindings.parameters,
         )

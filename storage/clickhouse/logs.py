@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import Bindings, id_list, time_sql
+from storage.clickhouse.bindings import Bindings, id_list, keyed_time_sql
 from storage.clickhouse.columns import LOG_COLUMNS
 from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.contexts import ContextTable
@@ -73,7 +73,7 @@ class LogTable:
         rows = self._engine.query(
             f"""
             SELECT intDiv({_TIME}, {step}) * {step} AS step, severity_number, count() AS records FROM logs
-            WHERE {time_sql(_TIME, time, bindings)} AND {search.sql}
+            WHERE {keyed_time_sql(_TIME, time, bindings)} AND {search.sql}
             GROUP BY step, severity_number ORDER BY step, severity_number
             """,
             bindings.parameters,
@@ -110,7 +110,7 @@ class LogTable:
             bindings = search.bindings.copy()
             rows = self._engine.query(
                 f"""
-                SELECT {_TIME} AS time FROM logs WHERE {time_sql(_TIME, window, bindings)} AND {search.sql}
+                SELECT {_TIME} AS time FROM logs WHERE {keyed_time_sql(_TIME, window, bindings)} AND {search.sql}
                 ORDER BY time {search.direction} LIMIT {int(wanted)}
                 """,
                 bindings.parameters,
@@ -125,7 +125,7 @@ class LogTable:
         bindings = search.bindings.copy()
         rows = self._engine.query(
             f"""
-            SELECT {", ".join(LOG_COLUMNS)} FROM logs WHERE {time_sql(_TIME, time, bindings)} AND {search.sql}
+            SELECT {", ".join(LOG_COLUMNS)} FROM logs WHERE {keyed_time_sql(_TIME, time, bindings)} AND {search.sql}
             ORDER BY {_TIME} {search.direction}, {_TIE} LIMIT {int(limit)} OFFSET {int(skip)}
             """,
             bindings.parameters,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from storage.clickhouse.bindings import MAX_UINT64, Bindings, time_sql
+from storage.clickhouse.bindings import MAX_UINT64, Bindings, keyed_time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.queries import Level, Operation, Signal, TimeRange
@@ -85,7 +85,7 @@ class Suggestions:
     def _value_sources(self, signal: Signal, level: Level, key: str, bindings: Bindings) -> list[str]:
         table, time = _TABLES[signal]
         newest = next(self._times[signal].windows(TimeRange(0, MAX_UINT64 + 1), _RECENT_ROWS, 1))
-        recent = f"WHERE {time_sql(time, newest, bindings)}"
+        recent = f"WHERE {keyed_time_sql(time, newest, bindings)}"
         sources = []
         if level in (Level.ANY, Level.ITEM):
             sources.append(f"SELECT {_entries('attributes', 'attribute_types')} AS entries FROM {table} {recent}")
