@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from exporters.zipkin import names
 
 _KINDS = {text: number for number, text in names.KINDS.items()}
 _STATUS = {"OK": Status.STATUS_CODE_OK, "ERROR": Status.STATUS_CODE_ERROR, "UNSET": Status.STATUS_CODE_UNSET}
+_HEX = frozenset(string.hexdigits)
 _MAX_MICROSECONDS = (2**64 - 1) // 1000
 _Place = tuple[tuple[tuple[str, str], ...], tuple[str, str]]  # resource attributes, scope
 
@@ -39,8 +41,10 @@ def otlp_request(body: bytes, now_unix_nano: int) -> bytes:
             raise MalformedZipkin(f"[{index}]: expected an object")
         try:
             place, span = _span(each, now_unix_nano)
-        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             raise MalformedZipkin(f"[{index}]: {error}") from error
+        except (TypeError, AttributeError) as error:
+            raise MalformedZipkin(f"[{index}]: a member is not of its type (object, list, text, number)") from error
         places.setdefault(place, []).append(span)
     return _request(places).SerializeToString()
 
@@ -143,7 +147,7 @@ def _link(text: str) -> Span.Link | None:
             attributes=_typed(json.loads(attributes)),
             dropped_attributes_count=int(dropped),
         )
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -160,7 +164,7 @@ def _event(annotation: dict[str, Any]) -> Span.Event:
                 attributes=_typed(json.loads(attributes)),
                 dropped_attributes_count=int(dropped),
             )
-        except ValueError:
+        except (ValueError, RecursionError):
             pass  # an annotation that only looks like one of ours
     return Span.Event(time_unix_nano=at, name=value)
 
@@ -178,13 +182,15 @@ def _address(endpoint: dict[str, Any], ip_key: str, port_key: str) -> dict[str, 
     if ip:
         found[ip_key] = str(ipaddress.ip_address(str(ip)))
     if endpoint.get("port"):
-        found[port_key] = str(int(endpoint["port"]))
+        if not isinstance(endpoint["port"], int):
+            raise ValueError("port: expected a number")
+        found[port_key] = str(endpoint["port"])
     return found
 
 
 def _id(zipkin: dict[str, Any], member: str, size: int) -> bytes:
     text = zipkin.get(member)
-    if not isinstance(text, str) or not 1 <= len(text) <= 2 * size:
+    if not isinstance(text, str) or not 1 <= len(text) <= 2 * size or not _HEX.issuperset(text):
         raise ValueError(f"{member}: expected 1 to {2 * size} hexadecimal digits")
     return bytes.fromhex(text.rjust(2 * size, "0"))
 

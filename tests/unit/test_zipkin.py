@@ -152,10 +152,11 @@ def test_what_may_be_missing() -> None:
         (b"{}", "expected a JSON list"),
         (b"[1]", r"\[0\]: expected an object"),
         (b'[{"traceId":"1"}]', r"\[0\]: id: expected 1 to 16"),
-        (b'[{"traceId":"xyz","id":"1"}]', r"\[0\]: "),
+        (b'[{"traceId":"xyz","id":"1"}]', r"\[0\]: traceId: expected 1 to 32 hexadecimal digits"),
+        (b'[{"traceId":"a b","id":"1"}]', r"\[0\]: traceId: expected 1 to 32 hexadecimal digits"),
         (b'[{"traceId":"1","id":"1","timestamp":-1}]', "microseconds"),
         (b'[{"traceId":"1","id":"1","timestamp":1e30}]', "microseconds"),
-        (b'[{"traceId":"1","id":"1","tags":[1]}]', r"\[0\]: "),
+        (b'[{"traceId":"1","id":"1","tags":[1]}]', r"\[0\]: a member is not of its type"),
         (b'[{"traceId":"1","id":"1","localEndpoint":{"ipv4":"x"}}]', r"\[0\]: "),
         (b'[{"traceId":"1","id":"1","annotations":[3]}]', r"\[0\]: "),
     ],
@@ -163,3 +164,15 @@ def test_what_may_be_missing() -> None:
 def test_mistakes(body: bytes, message: str) -> None:
     with pytest.raises(MalformedZipkin, match=message):
         otlp_request(body, NOW)
+
+
+def test_texts_that_only_look_like_ours_may_be_nested_without_end() -> None:
+    deep = '|{"a":' + "[" * 100_000 + "]" * 100_000 + "}|0"
+    link = f"{'aa' * 16}|{'bb' * 8}|{deep}"
+    span = {"traceId": "1", "id": "1", "annotations": [{"timestamp": 1, "value": f"x{deep}"}]}
+    request = ExportTraceServiceRequest.FromString(
+        otlp_request(orjson.dumps([{**span, "tags": {"otlp.link.0": link}}]), NOW)
+    )
+    (stored,) = request.resource_spans[0].scope_spans[0].spans
+    assert stored.events[0].name == f"x{deep}"
+    assert stored.attributes[0].value.string_value == link
