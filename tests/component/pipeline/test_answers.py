@@ -1,0 +1,89 @@
+"""What the pipeline answers, and what can be queried then."""
+
+import pytest
+
+from collector.errors import Rejected
+from collector.pipeline.api import Outcome
+from storage.queries import LogQuery, Signal
+from tests.component.pipeline.restartable import ALL_TIME, Running, logs, stored_spans, trace
+
+
+def test_what_is_acknowledged_can_be_queried(running: Running) -> None:
+    assert running.send(Signal.TRACES, trace(1, spans=3)) == Outcome(3)
+    assert running.send(Signal.LOGS, logs("one", "two")) == Outcome(2)
+    running.settle()
+    assert stored_spans(running.engine, 1) == 3
+    bodies = running.engine.find_logs(LogQuery(ALL_TIME)).records["body"].to_pylist()
+    assert sorted(bodies) == [b"one", b"two"]
+    assert running.totals() == (3, 3, {}, 0)
+
+
+def test_an_empty_request_succeeds(running: Running) -> None:
+    assert running.send(Signal.TRACES, b"") == Outcome(0)
+
+
+def test_what_can_never_be_stored_is_named_and_the_rest_is_kept(running: Running) -> None:
+    outcome = running.send(Signal.TRACES, trace(2, spans=2, bad_trace_ids=3, bad_span_ids=1))
+    assert (outcome.accepted, outcome.rejected) == (2, 4)
+    assert "3 spans rejected: trace_id must be 16 bytes" in outcome.message
+    assert "1 spans rejected: span_id must be 8 bytes" in outcome.message
+    running.settle()
+    assert stored_spans(running.engine, 2) == 2
+    assert running.totals() == (6, 2, {"invalid_trace_id": 3, "invalid_span_id": 1}, 0)
+
+
+def test_log_records_sent_as_traces_are_told_where_they_belong(running: Running) -> None:
+    outcome = running.send(Signal.TRACES, logs("lost", "found"))
+    assert (outcome.accepted, outcome.rejected) == (0, 2)
+    assert "/v1/logs" in outcome.message
+
+
+def test_a_log_record_with_a_bad_id_is_kept_without_it(running: Running) -> None:
+    assert running.send(Signal.LOGS, logs("kept", trace_id=b"short")) == Outcome(1)
+    running.settle()
+    assert running.engine.find_logs(LogQuery(ALL_TIME)).records["trace_id"].to_pylist() == [b""]
+
+
+def test_text_that_is_not_utf8_is_repaired(running: Running) -> None:
+    body = trace(3, spans=1).replace(b"work", b"w\xffrk")
+    assert running.send(Signal.TRACES, body) == Outcome(1)
+    running.settle()
+    assert running.engine.get_traces([(3).to_bytes(16)])["name"].to_pylist() == ["w\ufffdrk"]
+
+
+def test_a_malformed_request_is_rejected_and_its_neighbours_are_not(running: Running) -> None:
+    futures = [running.submit(Signal.TRACES, trace(10 + n) if n % 3 else b"\xff\xff\xff") for n in range(30)]
+    for number, future in enumerate(futures):
+        if number % 3:
+            assert future.result(10) == Outcome(2)
+        else:
+            with pytest.raises(Rejected, match="not an ExportTraceServiceRequest"):
+                future.result(10)
+    running.settle()
+    assert all(stored_spans(running.engine, 10 + n) == 2 for n in range(30) if n % 3)
+
+
+def test_a_resource_that_is_no_message_is_malformed(running: Running) -> None:
+    with pytest.raises(Rejected):
+        running.send(Signal.TRACES, b"\x0a\x04\x0a\x02\x0a\x7f")
+
+
+def test_a_trace_request_sent_again_is_stored_once_also_while_the_first_is_under_way(running: Running) -> None:
+    body = trace(4)
+    assert [future.result(10) for future in [running.submit(Signal.TRACES, body) for _ in range(5)]] == [Outcome(2)] * 5
+    running.settle()
+    assert running.totals() == (10, 2, {"duplicate": 8}, 0)
+    assert stored_spans(running.engine, 4) == 2
+    running.engine.purge()
+    running.pipeline.forget_recent()
+    assert running.send(Signal.TRACES, body) == Outcome(2)
+    running.settle()
+    assert stored_spans(running.engine, 4) == 2
+
+
+def test_equal_log_requests_are_two_events(running: Running) -> None:
+    body = logs("tick")
+    running.send(Signal.LOGS, body)
+    running.send(Signal.LOGS, body)
+    running.settle()
+    assert running.totals(Signal.LOGS) == (2, 2, {}, 0)

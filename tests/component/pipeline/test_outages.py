@@ -1,0 +1,93 @@
+"""Storage outages, a full journal, restarts and crashes: what is acknowledged is stored, and once."""
+
+import time
+
+import pytest
+
+from collector.errors import Refused
+from collector.pipeline.api import Outcome
+from storage.errors import StorageRejected, StorageUnavailable
+from storage.queries import LogQuery, Signal
+from tests.component.pipeline.restartable import ALL_TIME, Running, logs, stored_spans, trace, until
+
+
+def test_an_outage_of_storage_does_not_reach_clients_and_loses_nothing(running: Running) -> None:
+    running.writer.error = StorageUnavailable("gone")
+    for number in range(20, 60):
+        assert running.send(Signal.TRACES, trace(number)) == Outcome(2)
+        if number % 10 == 0:
+            time.sleep(0.05)  # several batches
+    assert running.totals()[3] == 80
+    until(lambda: running.store.status.failing_since is not None)
+    running.writer.error = None
+    running.settle()
+    assert all(stored_spans(running.engine, number) == 2 for number in range(20, 60))
+    assert running.store.status.failing_since is None
+
+
+def test_at_the_cap_clients_are_told_to_come_back(running: Running) -> None:
+    running.writer.error = StorageUnavailable("gone")
+    hints = []
+    for number in range(100, 400):
+        try:
+            running.send(Signal.TRACES, trace(number, spans=300))
+        except Refused as error:
+            hints.append(error.retry_after_seconds)
+    assert hints
+    assert min(hints) > 0
+    accepted = running.totals()[0]
+    running.writer.error = None
+    running.settle()
+    assert running.totals() == (accepted, accepted, {}, 0)
+    assert running.send(Signal.TRACES, trace(999)) == Outcome(2)
+
+
+def test_a_restart_stores_what_was_acknowledged_before(running: Running) -> None:
+    running.writer.error = StorageUnavailable("gone")
+    for number in range(60, 70):
+        running.send(Signal.TRACES, trace(number))
+    running.stop(flush_seconds=0.1)
+    running.writer.error = None
+    running.start()
+    running.settle()
+    assert all(stored_spans(running.engine, number) == 2 for number in range(60, 70))
+    assert running.totals() == (20, 20, {}, 0)
+
+
+def test_a_crash_between_the_write_and_its_record_stores_nothing_twice(running: Running) -> None:
+    def crash() -> None:
+        running.writer.error = StorageUnavailable("killed")
+        raise StorageUnavailable("killed after the write")
+
+    running.writer.after_write = crash
+    running.send(Signal.LOGS, logs("once"))
+    until(lambda: running.writer.error is not None)
+    running.stop(flush_seconds=0.1)
+    running.writer.after_write = lambda: None
+    running.writer.error = None
+    running.start()
+    running.settle()
+    assert running.engine.find_logs(LogQuery(ALL_TIME)).records.num_rows == 1
+    assert running.totals(Signal.LOGS) == (1, 1, {}, 0)
+
+
+def test_a_batch_that_storage_never_takes_is_kept_aside_and_does_not_block_others(running: Running) -> None:
+    running.writer.error = StorageRejected("never")
+    running.send(Signal.TRACES, trace(70))
+    until(lambda: running.store.status.quarantined_batches > 0)
+    running.writer.error = None
+    running.send(Signal.TRACES, trace(71))
+    until(lambda: running.totals()[1] == 2)
+    assert stored_spans(running.engine, 71) == 2
+    assert running.totals()[3] == 2  # the other is still pending: it is not lost
+    running.stop()
+    running.start()
+    running.settle()
+    assert stored_spans(running.engine, 70) == 2
+
+
+def test_after_close_requests_are_refused(running: Running) -> None:
+    running.stop()
+    with pytest.raises(Refused, match="shutting down"):
+        running.submit(Signal.TRACES, trace(1))
+    running.start()
