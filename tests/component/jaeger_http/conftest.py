@@ -22,7 +22,8 @@ from collector.query.ui import UiSettings, mount_ui
 from collector.receivers.listening import open_sockets
 from collector.state import ServiceState
 from exporters.jaeger.transfers import Transfers
-from storage.api import Batch, Storage, empty_logs
+from storage.agents import AgentStorage
+from storage.api import Batch, empty_logs
 from storage.queries import Signal
 from storage.schemas import AGENT_SPANS
 from tests.stored import table
@@ -34,7 +35,7 @@ Serve = Callable[..., AbstractContextManager[httpx.Client]]
 
 
 @pytest.fixture(scope="module")
-def storage(engine: Storage) -> Storage:
+def storage(engine: AgentStorage) -> AgentStorage:
     """The engine, holding the checkout trace and three small ones of the service `batch`, a minute apart."""
     engine.purge()
     spans = table(Signal.TRACES, to_protobuf(Signal.TRACES, CHECKOUT.read_bytes()), small_traces())
@@ -57,7 +58,7 @@ def small_traces() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def serve(storage: Storage) -> Serve:
+def serve(storage: AgentStorage) -> Serve:
     """Start a server of one's own."""
 
     @contextmanager
