@@ -1,6 +1,7 @@
 """When a text that a user wrote equals an attribute's text: the same text, or the same number spelt otherwise."""
 
 import math
+from binascii import unhexlify
 
 import pyarrow as pa
 
@@ -20,6 +21,14 @@ def equal_texts(value: str) -> tuple[str, ...]:
     if as_double is not None and (as_double == number or math.isnan(as_double)):
         texts += [str(pa.scalar(as_double).cast(pa.string())), repr(as_double)]
     return tuple(dict.fromkeys(texts))
+
+
+def parse_id(value: str) -> bytes | None:
+    """Return the bytes of an id in hex of any case, or None when the text is none."""
+    try:
+        return unhexlify(value)
+    except ValueError:
+        return None
 
 
 def _double(number: int | float) -> float | None:

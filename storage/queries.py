@@ -69,8 +69,13 @@ class SpanField(StrEnum):
     SCOPE_NAME = "scope_name"
     SCOPE_VERSION = "scope_version"
     TRACE_STATE = "trace_state"
-    PARENT_SPAN_ID = "parent_span_id"  # value: lower-case hex; EXISTS means not a root
-    EVENT_NAME = "event_name"
+    TRACE_ID = "trace_id"  # ids: see FieldCondition
+    SPAN_ID = "span_id"
+    PARENT_SPAN_ID = "parent_span_id"  # EXISTS means not a root
+    EVENT_NAME = "event_name"  # of one of the span's events
+    EVENT_TIME_SINCE_START = "event_time_since_start"  # of an event: its time minus the span's start, in nanoseconds
+    LINK_TRACE_ID = "link_trace_id"  # of one of the span's links
+    LINK_SPAN_ID = "link_span_id"
     SEVERITY = "severity_number"  # log records only
     SEVERITY_TEXT = "severity_text"  # log records only
     BODY = "body"  # log records only
@@ -78,7 +83,11 @@ class SpanField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldCondition:
-    """One condition on a field of the item itself."""
+    """One condition on a field of the item itself; on one of events or links, when one of them satisfies it.
+
+    Ids are compared as bytes: `value` is hex in any case, and text that is none, or of another length, equals no id.
+    CONTAINS and REGEX see an id as lower-case hex; ids have no order.
+    """
 
     field: SpanField
     op: Op

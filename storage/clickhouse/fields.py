@@ -2,10 +2,12 @@
 
 from storage.clickhouse.bindings import Bindings
 from storage.equality import parse_number
-from storage.fields import NUMBERS, SCOPE_TEXTS, texts
+from storage.fields import IDS, NUMBERS, SCOPE_TEXTS, TEXTS, ZERO_IS_A_VALUE, wanted_id
 from storage.queries import FieldCondition, Op, Signal, SpanField
 
-_TEXTS = texts("lower(hex(parent_span_id))")
+_LINK_IDS = {SpanField.LINK_TRACE_ID: "links.trace_id", SpanField.LINK_SPAN_ID: "links.span_id"}
+# In 128 bits: the difference of two times of 64 bits has a sign.
+_SINCE_START = "(toInt128(n) - start_time_unix_nano)"
 
 
 def scope_sql(condition: FieldCondition, bindings: Bindings) -> str:
@@ -15,19 +17,48 @@ def scope_sql(condition: FieldCondition, bindings: Bindings) -> str:
 
 def field_sql(condition: FieldCondition, signal: Signal, bindings: Bindings) -> str:
     """Return a boolean SQL expression over an item; a field that the signal does not have never matches."""
-    if condition.field in _TEXTS[signal]:
-        return _text(_TEXTS[signal][condition.field], condition, bindings)
+    if condition.field in TEXTS[signal]:
+        return _text(TEXTS[signal][condition.field], condition, bindings)
     if condition.field in NUMBERS[signal]:
         return _number(NUMBERS[signal][condition.field], condition, bindings)
-    if condition.field is SpanField.EVENT_NAME:
-        return f"(notEmpty(events) AND arrayExists(n -> {_text('n', condition, bindings)}, events.name))"
-    return "0"
+    if condition.field in IDS[signal]:
+        return _id(IDS[signal][condition.field], condition, signal, bindings)
+    return _nested(condition, bindings) if signal is Signal.TRACES else "0"
+
+
+def _nested(condition: FieldCondition, bindings: Bindings) -> str:
+    """Return SQL over the events or links; each of these reads but one of their columns."""
+    match condition.field:
+        case SpanField.EVENT_NAME:
+            return f"(notEmpty(events) AND arrayExists(n -> {_text('n', condition, bindings)}, events.name))"
+        case SpanField.EVENT_TIME_SINCE_START:
+            return f"arrayExists(n -> {_number(_SINCE_START, condition, bindings)}, events.time_unix_nano)"
+        case SpanField.LINK_TRACE_ID | SpanField.LINK_SPAN_ID:
+            found = _id("n", condition, Signal.TRACES, bindings)
+            return "0" if found == "0" else f"arrayExists(n -> {found}, {_LINK_IDS[condition.field]})"
+        case _:
+            return "0"
 
 
 def body_contains(text: str, bindings: Bindings) -> str:
     """Return SQL: does the body's text contain this, whatever its case? LIKE, because the n-gram index knows it."""
     pattern = "".join(f"\\{character}" if character in "\\%_" else character for character in text)
     return f"lowerUTF8(body) LIKE lowerUTF8({bindings.text(f'%{pattern}%')})"
+
+
+def _id(column: str, condition: FieldCondition, signal: Signal, bindings: Bindings) -> str:
+    match condition.op:
+        case Op.EQ | Op.NE:
+            wanted = wanted_id(condition, signal)
+            if wanted is None:
+                return "0" if condition.op is Op.EQ else "1"
+            return f"({column} {condition.op.value} {bindings.text(wanted)})"
+        case Op.EXISTS:
+            return f"(length({column}) > 0)"
+        case Op.CONTAINS | Op.REGEX:
+            return _text(f"lower(hex({column}))", condition, bindings)
+        case _:
+            return "0"
 
 
 def _text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
@@ -56,7 +87,7 @@ def _ordered_text(column: str, condition: FieldCondition, bindings: Bindings) ->
 def _number(column: str, condition: FieldCondition, bindings: Bindings) -> str:
     match condition.op:
         case Op.EXISTS:
-            return "1" if condition.field is SpanField.DURATION else f"({column} != 0)"
+            return "1" if condition.field in ZERO_IS_A_VALUE else f"({column} != 0)"
         case Op.CONTAINS:
             return f"(position(toString({column}), {bindings.text(condition.value)}) > 0)"
         case Op.REGEX:

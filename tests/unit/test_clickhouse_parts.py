@@ -23,7 +23,8 @@ def test_texts_travel_as_hex() -> None:
     assert bindings.text("a'\x00") == "unhex({p0:String})"
     assert bindings.parameters == {"p0": "612700"}
     assert bindings.unsigned(-1) == "{p1:UInt64}"
-    assert bindings.signed(2**63) == "{p2:Float64}"
+    assert bindings.signed(2**63) == "{p2:Int128}"
+    assert bindings.signed(2**127) == "{p3:Float64}"
     assert bindings.parameters["p1"] == 0
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
-from collector.query.parse.ids import parse_span_id, parse_trace_id
 from collector.query.parse.regexes import parse_regex
 from collector.query.tempo.fields import SERVICE_NAME, Attribute, Intrinsic, Target, TraceFact, word_reader
 from collector.query.tempo.tokens import Kind, Token
@@ -17,6 +16,10 @@ from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Lev
 OPERATORS = ("=", "!=", "=~", "!~", ">", ">=", "<", "<=")
 _ORDERED = {">": Op.GT, ">=": Op.GE, "<": Op.LT, "<=": Op.LE}
 _BOOLEANS = frozenset({"true", "false"})
+_DURATIONS = frozenset({SpanField.DURATION, SpanField.EVENT_TIME_SINCE_START})
+_OF_EVENTS_AND_LINKS = frozenset(
+    {SpanField.EVENT_NAME, SpanField.EVENT_TIME_SINCE_START, SpanField.LINK_TRACE_ID, SpanField.LINK_SPAN_ID}
+)
 NIL = "nil"
 
 
@@ -26,14 +29,10 @@ def trace_condition(fact: TraceFact, operator: str, value: Token) -> TraceCondit
         if operator in {"=~", "!~"}:
             raise ParseError("a duration is no text to match")
         return TraceCondition(fact, operator, _nanoseconds(value))
-    if operator in _ORDERED or value.kind is not Kind.TEXT:
-        raise ParseError("expected =, !=, =~ or !~ and a quoted text")
-    text = value.text
-    if operator in {"=~", "!~"}:
-        text = _anchored(text)
-    elif fact is TraceFact.ID:
-        text = parse_trace_id(text).hex()
-    return TraceCondition(fact, operator, text)
+    if operator in _ORDERED:
+        raise ParseError("has no order; use =, !=, =~ or !~")
+    text = _text(value)
+    return TraceCondition(fact, operator, _anchored(text) if operator in {"=~", "!~"} else text)
 
 
 def span_condition(target: Target, operator: str, value: Token) -> Filter:
@@ -58,8 +57,9 @@ def span_condition(target: Target, operator: str, value: Token) -> Filter:
 
 
 def _present(target: Target, exists: Filter, same: Filter) -> Filter:
-    """Return "there is a value, and it is another one"; only attributes can be missing."""
-    return AllOf((exists, Not(same))) if isinstance(target, Attribute) else Not(same)
+    """Return "there is a value, and it is another one"; attributes, events and links can be missing."""
+    may_miss = isinstance(target, Attribute) or (isinstance(target, Intrinsic) and target.field in _OF_EVENTS_AND_LINKS)
+    return AllOf((exists, Not(same))) if may_miss else Not(same)
 
 
 def _attribute(target: Attribute) -> Callable[[Op, Token], Filter]:
@@ -81,7 +81,7 @@ def _anywhere(target: Attribute, op: Op, text: str) -> Filter:
 
 def _attribute_value(op: Op, value: Token) -> str:
     if op is Op.REGEX:
-        return _pattern(value)
+        return _anchored(_text(value))
     if value.kind is Kind.NUMBER:
         return value.text if _is_plain(value.text) else _nanoseconds(value)
     if op is not Op.EQ:
@@ -97,7 +97,7 @@ def _intrinsic(target: Target) -> Callable[[Op, Token], Filter]:
     def compare(op: Op, value: Token) -> Filter:
         if op is Op.EXISTS:
             return FieldCondition(target.field, op)
-        if target.field is SpanField.DURATION:
+        if target.field in _DURATIONS:
             if op is Op.REGEX:
                 raise ParseError("a duration is no text to match")
             return FieldCondition(target.field, op, _nanoseconds(value))
@@ -107,21 +107,19 @@ def _intrinsic(target: Target) -> Callable[[Op, Token], Filter]:
             if op is Op.REGEX:
                 raise ParseError("is no text to match; use = or !=")
             return FieldCondition(target.field, op, word_reader(target.words)(value.text))
-        return FieldCondition(target.field, op, _pattern(value) if op is Op.REGEX else _text(target, value))
+        text = _text(value)
+        if op is Op.REGEX:
+            return FieldCondition(target.field, op, ("(?i)" if target.digits else "") + _anchored(text))
+        return FieldCondition(target.field, op, text.rjust(target.digits, "0") if text else text)
 
     return compare
 
 
-def _text(target: Intrinsic, value: Token) -> str:
-    if value.kind is not Kind.TEXT:
-        raise ParseError("expected a quoted text")
-    return parse_span_id(value.text).hex() if target.field is SpanField.PARENT_SPAN_ID else value.text
-
-
-def _pattern(value: Token) -> str:
-    if value.kind is not Kind.TEXT:
-        raise ParseError("expected a quoted regular expression")
-    return _anchored(value.text)
+def _text(value: Token) -> str:
+    """Return a text, quoted or not: Grafana's form leaves out the quotes around what looks like a number or a truth."""
+    if value.kind in {Kind.TEXT, Kind.NUMBER} or value.text in _BOOLEANS:
+        return value.text
+    raise ParseError("expected a quoted text")
 
 
 def _anchored(text: str) -> str:
@@ -129,7 +127,8 @@ def _anchored(text: str) -> str:
 
 
 def _nanoseconds(value: Token) -> str:
-    if value.kind is not Kind.NUMBER:
+    """Return a duration, quoted or not: Grafana's form quotes what does not look like a number."""
+    if value.kind is Kind.FIELD:
         raise ParseError("expected a duration such as 10ms")
     return value.text if value.text.isdigit() else str(parse_duration(value.text))
 

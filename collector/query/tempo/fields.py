@@ -29,7 +29,6 @@ class TraceFact(Enum):
     ROOT_NAME = "rootName"
     ROOT_SERVICE = "rootServiceName"
     DURATION = "traceDuration"
-    ID = "trace:id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,19 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Intrinsic:
-    """A field of the span; `words` are the names of its values where those are numbers to the store."""
+    """A field of the span; `words` are the names of its values where those are numbers to the store.
+
+    `digits`: of an id, which may be written without the zeros in front.
+    """
 
     field: SpanField
     words: tuple[str, ...] = ()
+    digits: int = 0
 
 
 Target: TypeAlias = Attribute | Intrinsic | TraceFact
 
+_TRACE_ID, _SPAN_ID = 32, 16  # hexadecimal digits
 _NAME = Intrinsic(SpanField.NAME)
 _STATUS = Intrinsic(SpanField.STATUS, STATUSES)
 _STATUS_MESSAGE = Intrinsic(SpanField.STATUS_MESSAGE)
@@ -70,12 +74,16 @@ INTRINSICS: dict[str, Target] = {
     "span:statusMessage": _STATUS_MESSAGE,
     "span:kind": _KIND,
     "span:duration": _DURATION,
-    "span:parentID": Intrinsic(SpanField.PARENT_SPAN_ID),
+    "span:id": Intrinsic(SpanField.SPAN_ID, digits=_SPAN_ID),
+    "span:parentID": Intrinsic(SpanField.PARENT_SPAN_ID, digits=_SPAN_ID),
     "trace:rootName": TraceFact.ROOT_NAME,
     "trace:rootService": TraceFact.ROOT_SERVICE,
     "trace:duration": TraceFact.DURATION,
-    "trace:id": TraceFact.ID,
+    "trace:id": Intrinsic(SpanField.TRACE_ID, digits=_TRACE_ID),
     "event:name": Intrinsic(SpanField.EVENT_NAME),
+    "event:timeSinceStart": Intrinsic(SpanField.EVENT_TIME_SINCE_START),
+    "link:traceID": Intrinsic(SpanField.LINK_TRACE_ID, digits=_TRACE_ID),
+    "link:spanID": Intrinsic(SpanField.LINK_SPAN_ID, digits=_SPAN_ID),
     "instrumentation:name": Intrinsic(SpanField.SCOPE_NAME),
     "instrumentation:version": Intrinsic(SpanField.SCOPE_VERSION),
 }

@@ -10,6 +10,8 @@ from collector.query.parse.regexes import regex_matches
 from exporters.columns import Attribute
 from exporters.rows import SpanRow
 from storage.attributes import DOUBLE, INT
+from storage.equality import parse_id
+from storage.fields import ZERO_IS_A_VALUE
 from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
 
 _NUMBERS = frozenset({INT, DOUBLE})
@@ -61,12 +63,27 @@ def _attribute(condition: Condition, attributes: Iterable[Attribute]) -> bool:
 def _field(condition: FieldCondition, row: SpanRow) -> bool:
     if condition.field is SpanField.EVENT_NAME:
         return any(_text_field(condition, event.name) for event in row.events)
+    if condition.field in _ID_FIELDS:
+        return any(_id(condition, raw) for raw in _ID_FIELDS[condition.field](row))
     if condition.field in _NUMBER_FIELDS:
-        number = _NUMBER_FIELDS[condition.field](row)
-        if condition.op is Op.EXISTS:
-            return condition.field is SpanField.DURATION or number != 0
-        return _compare(condition.op, str(number), condition.value, is_number=True)
+        return any(_number_field(condition, number) for number in _NUMBER_FIELDS[condition.field](row))
     return condition.field in _TEXT_FIELDS and _text_field(condition, _TEXT_FIELDS[condition.field](row))
+
+
+def _number_field(condition: FieldCondition, number: int) -> bool:
+    if condition.op is Op.EXISTS:
+        return condition.field in ZERO_IS_A_VALUE or number != 0
+    return _compare(condition.op, str(number), condition.value, is_number=True)
+
+
+def _id(condition: FieldCondition, raw: bytes) -> bool:
+    match condition.op:
+        case Op.EXISTS:
+            return bool(raw)
+        case Op.EQ | Op.NE:
+            return (raw == parse_id(condition.value)) == (condition.op is Op.EQ)
+        case _:
+            return _compare(condition.op, raw.hex(), condition.value, is_number=False)
 
 
 def _text_field(condition: FieldCondition, text: str) -> bool:
@@ -110,10 +127,20 @@ _TEXT_FIELDS: dict[SpanField, Callable[[SpanRow], str]] = {
     SpanField.SCOPE_NAME: lambda row: row.scope.name,
     SpanField.SCOPE_VERSION: lambda row: row.scope.version,
     SpanField.TRACE_STATE: lambda row: row.trace_state,
-    SpanField.PARENT_SPAN_ID: lambda row: row.parent_span_id.hex(),
 }
-_NUMBER_FIELDS: dict[SpanField, Callable[[SpanRow], int]] = {
-    SpanField.KIND: lambda row: row.kind,
-    SpanField.STATUS: lambda row: row.status_code,
-    SpanField.DURATION: lambda row: max(row.duration_ns, 0),
+# A field of events or links has as many values as the span has of those.
+_ID_FIELDS: dict[SpanField, Callable[[SpanRow], Iterable[bytes]]] = {
+    SpanField.TRACE_ID: lambda row: (row.trace_id,),
+    SpanField.SPAN_ID: lambda row: (row.span_id,),
+    SpanField.PARENT_SPAN_ID: lambda row: (row.parent_span_id,),
+    SpanField.LINK_TRACE_ID: lambda row: [link.trace_id for link in row.links],
+    SpanField.LINK_SPAN_ID: lambda row: [link.span_id for link in row.links],
+}
+_NUMBER_FIELDS: dict[SpanField, Callable[[SpanRow], Iterable[int]]] = {
+    SpanField.KIND: lambda row: (row.kind,),
+    SpanField.STATUS: lambda row: (row.status_code,),
+    SpanField.DURATION: lambda row: (max(row.duration_ns, 0),),
+    SpanField.EVENT_TIME_SINCE_START: lambda row: [
+        event.time_unix_nano - row.start_time_unix_nano for event in row.events
+    ],
 }

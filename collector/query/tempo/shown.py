@@ -18,6 +18,7 @@ from collector.query.parse.enums import STATUSES, kind_name
 from collector.query.tempo.fields import Attribute, Intrinsic
 from collector.query.tempo.matching import attributes_at
 from exporters import columns
+from exporters.jaeger.durations import format_duration
 from exporters.otlp.json_values import attributes_json
 from exporters.rows import SpanRow
 from storage.attributes import BOOL, BYTES, DOUBLE, INT, STRING, decode
@@ -32,13 +33,22 @@ def _status(row: SpanRow) -> str:
     return STATUSES[row.status_code] if 0 <= row.status_code < len(STATUSES) else str(row.status_code)
 
 
-# Under the keys that Tempo gives them.
-_FIELDS: dict[SpanField, tuple[str, Callable[[SpanRow], str]]] = {
+def _since_start(row: SpanRow) -> str | None:
+    return format_duration(row.events[0].time_unix_nano - row.start_time_unix_nano) if row.events else None
+
+
+# Under the keys that Tempo gives them; None: the span has none. Of several events or links, the first.
+_FIELDS: dict[SpanField, tuple[str, Callable[[SpanRow], str | None]]] = {
     SpanField.STATUS: ("status", _status),
     SpanField.STATUS_MESSAGE: ("statusMessage", lambda row: row.status_message),
     SpanField.KIND: ("kind", lambda row: kind_name(row.kind)),
     SpanField.SCOPE_NAME: ("instrumentation:name", lambda row: row.scope.name),
     SpanField.SCOPE_VERSION: ("instrumentation:version", lambda row: row.scope.version),
+    SpanField.PARENT_SPAN_ID: ("span:parentID", lambda row: row.parent_span_id.hex() or None),
+    SpanField.EVENT_NAME: ("event:name", lambda row: row.events[0].name if row.events else None),
+    SpanField.EVENT_TIME_SINCE_START: ("event:timeSinceStart", _since_start),
+    SpanField.LINK_TRACE_ID: ("link:traceID", lambda row: row.links[0].trace_id.hex() if row.links else None),
+    SpanField.LINK_SPAN_ID: ("link:spanID", lambda row: row.links[0].span_id.hex() if row.links else None),
 }
 
 
@@ -51,7 +61,9 @@ def shown_values(row: SpanRow, wanted: Sequence[Shown]) -> list[columns.Attribut
                 found.setdefault(each.key, value)
         elif each.field in _FIELDS:
             key, read = _FIELDS[each.field]
-            found.setdefault(key, (key, STRING, read(row)))
+            text = read(row)
+            if text is not None:
+                found.setdefault(key, (key, STRING, text))
     return list(found.values())
 
 

@@ -11,7 +11,7 @@ from exporters.trace_summary import TraceSummary
 
 @dataclass(frozen=True, slots=True)
 class TraceCondition:
-    """A condition on a whole trace. `value` is nanoseconds, lower-case hex, or the text to compare with."""
+    """A condition on a whole trace. `value` is nanoseconds, or the text to compare with."""
 
     fact: TraceFact
     operator: str
@@ -75,7 +75,6 @@ def _condition_holds(condition: TraceCondition, summary: TraceSummary) -> bool:
     text = {
         TraceFact.ROOT_NAME: summary.root_name or "",
         TraceFact.ROOT_SERVICE: summary.root_service or "",
-        TraceFact.ID: summary.trace_id.hex(),
     }[condition.fact]
     if condition.operator in {"=", "!="}:
         return (text == condition.value) == (condition.operator == "=")
