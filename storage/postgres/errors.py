@@ -41,7 +41,7 @@ def raise_port_error(cause: Exception, *, writing: bool = False) -> NoReturn:
     was acknowledged waits in the journal meanwhile. A read that ran into a limit is `QueryLimitExceeded`.
     """
     state = getattr(cause, "sqlstate", None) or ""
-    message = str(cause).strip()[:_MESSAGE_LIMIT] or type(cause).__name__
+    message = _message(cause)[:_MESSAGE_LIMIT] or type(cause).__name__
     if state in _PERMISSION:
         raise StorageUnavailable(f"the database role lacks a right that Baton needs: {message}") from cause
     if not writing and state in _LIMIT:
@@ -49,3 +49,11 @@ def raise_port_error(cause: Exception, *, writing: bool = False) -> NoReturn:
     if not writing and state in _REJECTED_READS:
         raise StorageRejected(message) from cause
     raise StorageUnavailable(message) from cause
+
+
+def _message(cause: Exception) -> str:
+    """Return what happened without DETAIL and CONTEXT: those quote rows, and messages are logged."""
+    if not isinstance(cause, psycopg.Error) or not cause.diag.message_primary:
+        return str(cause).strip()  # of the connection, not of a statement
+    primary, hint = cause.diag.message_primary, cause.diag.message_hint
+    return f"{primary} ({hint})" if hint else primary

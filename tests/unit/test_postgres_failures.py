@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from storage.agents import AgentStorage
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
 from storage.postgres import conditions, database
+from storage.postgres.errors import port_errors
 from storage.postgres.local import LocalServer
 from storage.postgres.settings import PostgresSettings
 from storage.postgres.storage import open_postgres
@@ -50,6 +51,15 @@ def test_a_lost_connection_is_made_again(store: AgentStorage) -> None:
     store.write(batch([span()]))
     store.write(written)
     assert store.overview(ALL_TIME).spans == 2
+
+
+def test_messages_do_not_quote_rows(postgres_server: LocalServer) -> None:
+    with psycopg.connect(os.environ[SERVER]) as connection:
+        connection.execute("CREATE TEMPORARY TABLE checked (card text CHECK (card = ''))")
+        with pytest.raises(StorageUnavailable, match="violates check constraint") as raised, port_errors(writing=True):
+            connection.execute("INSERT INTO checked VALUES ('4111 1111')")
+    assert "4111" in str(raised.value.__cause__)
+    assert "4111" not in str(raised.value)
 
 
 def test_a_batch_of_which_one_half_was_stored_is_stored_once(store: AgentStorage) -> None:
