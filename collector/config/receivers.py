@@ -97,6 +97,13 @@ class OtlpHttp(OtlpTransport):
     )
     cors: Cors | None = Field(default=None, description="Browser pages that may send; none without it.")
 
+    @model_validator(mode="after")
+    def _each_signal_has_a_path(self) -> Self:
+        if len({self.traces_url_path, self.logs_url_path, self.metrics_url_path}) < 3:
+            msg = "traces_url_path, logs_url_path and metrics_url_path must differ: the path says which signal it is"
+            raise ValueError(msg)
+        return self
+
 
 class Protocols(Section):
     """The transports of an OTLP receiver: a key that is present (even empty) switches its transport on."""

@@ -95,3 +95,8 @@ service: {pipelines: {logs: {receivers: [otlp], exporters: [storage, zipkin]}}}
         "service.pipelines.logs.exporters[1]": "Zipkin knows traces only",
         "service.pipelines": "there is no pipeline for traces",
     }
+
+
+def test_signals_do_not_share_a_path() -> None:
+    path = "receivers.otlp.protocols.http"
+    assert "must differ" in faults(options=(f"{path}.logs_url_path=/v1/traces",))[path]
