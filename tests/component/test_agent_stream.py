@@ -7,22 +7,31 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.journal.checkpoint import Checkpoint
 from collector.processors.agent_stream.evaluate import Evaluator
 from collector.processors.agent_stream.stage import EVALUATED_UNTIL, TransferSettings, TransferStage
 from collector.processors.agent_stream.worker import RuleWorker
-from collector.processors.agent_transfers.options import make_options
 from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
 from storage.api import Batch
 from storage.queries import Signal, TimeRange
 from storage.schemas import LOGS, SPANS
+from tests.component.handoff_spans import (
+    BILLING,
+    BILLING_CALL,
+    HANDOFF,
+    SECOND,
+    START,
+    TRIAGE,
+    TRIAGE_CALL,
+    Row,
+    agent,
+    spans,
+    tool,
+)
 from tests.stored import table
 
 ALL_TIME = TimeRange(0, 2**64 - 1)
-START = 1_800_000_000 * 10**9
-SECOND = 10**9
 
 
 class Stream:
@@ -62,13 +71,6 @@ class Stream:
         return sorted((row["from_agent"], row["to_agent"], row["kind"], row["completed"]) for row in rows)
 
 
-@pytest.fixture(scope="module")
-def worker() -> Iterator[RuleWorker]:
-    instance = RuleWorker(make_options())
-    yield instance
-    instance.close()
-
-
 @pytest.fixture
 def stream(engine: AgentStorage, tmp_path: Path, worker: RuleWorker) -> Iterator[Stream]:
     engine.purge()
@@ -76,58 +78,6 @@ def stream(engine: AgentStorage, tmp_path: Path, worker: RuleWorker) -> Iterator
     instance.stage.start()
     yield instance
     instance.stage.close()
-
-
-def spans(*rows: tuple[int, int, int, str, float, float, dict[str, str | int]]) -> pa.Table:
-    """Rows are (trace, span, parent, name, start s, end s, attributes)."""
-    request = ExportTraceServiceRequest()
-    group = request.resource_spans.add()
-    group.resource.attributes.add(key="service.name").value.string_value = "desk"
-    scope = group.scope_spans.add()
-    for trace, number, parent, name, start, end, attributes in rows:
-        span = scope.spans.add(
-            trace_id=trace.to_bytes(16),
-            span_id=number.to_bytes(8),
-            parent_span_id=parent.to_bytes(8) if parent else b"",
-            name=name,
-            start_time_unix_nano=START + int(start * SECOND),
-            end_time_unix_nano=START + int(end * SECOND),
-        )
-        for key, value in attributes.items():
-            entry = span.attributes.add(key=key).value
-            if isinstance(value, int):
-                entry.int_value = value
-            else:
-                entry.string_value = value
-    return table(Signal.TRACES, request, received_unix_nano=START)
-
-
-def agent(name: str, conversation: str = "") -> dict[str, str | int]:
-    fields: dict[str, str | int] = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name}
-    return {**fields, "gen_ai.conversation.id": conversation} if conversation else fields
-
-
-def tool(name: str, arguments: str = "") -> dict[str, str | int]:
-    fields: dict[str, str | int] = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
-    return {**fields, "gen_ai.tool.call.arguments": arguments} if arguments else fields
-
-
-def call(tokens_in: int, tokens_out: int) -> dict[str, str | int]:
-    return {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.request.model": "m-1",
-        "gen_ai.provider.name": "acme",
-        "gen_ai.usage.input_tokens": tokens_in,
-        "gen_ai.usage.output_tokens": tokens_out,
-    }
-
-
-TRIAGE = (1, 1, 0, "invoke_agent triage", 0.0, 1.0, agent("triage"))
-TRIAGE_CALL = (1, 2, 1, "chat m-1", 0.1, 0.4, call(100, 10))
-TO_BILLING = tool("transfer_to_agent", '{"agent_name": "billing", "reason": "a refund"}')
-HANDOFF = (1, 3, 1, "execute_tool transfer_to_agent", 0.5, 0.6, TO_BILLING)
-BILLING = (1, 4, 0, "invoke_agent billing", 1.1, 2.0, agent("billing"))
-BILLING_CALL = (1, 5, 4, "chat m-1", 1.2, 1.9, call(200, 20))
 
 
 def test_a_handoff_becomes_a_row_and_the_runs_know_what_they_spent(stream: Stream) -> None:
@@ -157,7 +107,7 @@ def test_late_spans_without_a_word_of_agents_count_too(stream: Stream) -> None:
     stream.write(spans((1, 1, 0, "invoke_agent triage", 0.0, 5.0, agent("triage")), TRIAGE_CALL))
     stream.write(spans((1, 20, 12, "invoke_agent risk", 1.0, 2.0, agent("risk"))))
     assert stream.transfers(0) == []
-    between = [(1, 11, 1, "POST", 0.9, 2.2, {}), (1, 12, 11, "POST /invoke", 0.95, 2.1, {})]
+    between: list[Row] = [(1, 11, 1, "POST", 0.9, 2.2, {}), (1, 12, 11, "POST /invoke", 0.95, 2.1, {})]
     stream.write(spans(*between))
     assert stream.transfers(1) == [("triage", "risk", "delegation", True)]
 
@@ -250,6 +200,8 @@ def test_a_purge_leaves_no_rows_behind(stream: Stream) -> None:
 
 
 def test_plain_spans_make_no_agent_rows(stream: Stream) -> None:
-    rows = [(5, n, 0, f"GET /items/{n}", 0.0, 1.0, {"http.request.method": "GET", "n": n}) for n in range(1, 50)]
+    rows: list[Row] = [
+        (5, n, 0, f"GET /items/{n}", 0.0, 1.0, {"http.request.method": "GET", "n": n}) for n in range(1, 50)
+    ]
     agent_spans, agent_logs = stream.stage.extract(spans(*rows), LOGS.empty_table(), 1)
     assert (agent_spans.num_rows, agent_logs.num_rows) == (0, 0)

@@ -39,16 +39,10 @@ from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.otlp_http import OtlpHttpReceiver
 from collector.receivers.settings import GrpcSettings, HttpSettings, TlsSettings
 from storage.queries import Signal
-from tests.receiving import Received, receiving
+from tests.receiving import Received
 
 RESOURCE = Resource({"service.name": "shop"})
 GRPC_KINDS = [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate]
-
-
-@pytest.fixture
-def received(tmp_path: Path) -> Iterator[Received]:
-    with receiving(tmp_path / "data") as received:
-        yield received
 
 
 @contextmanager
