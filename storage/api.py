@@ -17,6 +17,7 @@ from storage.queries import (
     Level,
     LogPage,
     LogQuery,
+    LogStream,
     Operation,
     Overview,
     Signal,
@@ -140,6 +141,13 @@ class LogReader(Protocol):
 
     def count_logs(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """Return (step start, severity_number, count) for the matching records; `limit` and `after` are ignored."""
+        ...
+
+    def log_streams(self, query: LogQuery) -> list[LogStream]:
+        """Return the distinct streams of the matching records, in no order, at most 10,000.
+
+        Every matching record of the time range counts; `limit` and `after` are ignored.
+        """
         ...
 
 

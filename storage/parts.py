@@ -15,6 +15,7 @@ from storage.queries import (
     Level,
     LogPage,
     LogQuery,
+    LogStream,
     Operation,
     Overview,
     Signal,
@@ -100,6 +101,10 @@ class LogTable(Protocol):
 
     def count(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """See `LogReader.count_logs`."""
+        ...
+
+    def streams(self, query: LogQuery) -> list[LogStream]:
+        """See `LogReader.log_streams`."""
         ...
 
 

@@ -199,6 +199,17 @@ class LogPage:
 
 
 @dataclass(frozen=True, slots=True)
+class LogStream:
+    """What sends log records: a service's name, and one of its resources as LOGS has it."""
+
+    service_name: str
+    resource: bytes
+
+
+MAX_LOG_STREAMS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """A span name of a service, with the kind it was seen with."""
 

@@ -15,6 +15,7 @@ from storage.queries import (
     Level,
     LogPage,
     LogQuery,
+    LogStream,
     Operation,
     Overview,
     Signal,
@@ -99,6 +100,10 @@ class Store(ABC):
     def count_logs(self, query: LogQuery, step_ns: int) -> list[tuple[int, int, int]]:
         """See `LogReader.count_logs`."""
         return self._parts.logs.count(query, step_ns)
+
+    def log_streams(self, query: LogQuery) -> list[LogStream]:
+        """See `LogReader.log_streams`."""
+        return self._parts.logs.streams(query)
 
     def agentic_since(self, batch_time_unix_nano: int, limit: int) -> AgenticItems:
         """See `AgentStore.agentic_since`."""

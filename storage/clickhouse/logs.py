@@ -13,8 +13,9 @@ from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import body_contains
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.lookups import Lookups
+from storage.clickhouse.suggestions import text
 from storage.log_pages import page, reach
-from storage.queries import LogPage, LogQuery, Signal, TimeRange
+from storage.queries import MAX_LOG_STREAMS, LogPage, LogQuery, LogStream, Signal, TimeRange
 from storage.schemas import LOGS
 
 _FIRST, _GROWTH = 32_000, 8
@@ -80,6 +81,26 @@ class LogTable:
         )
         columns = (rows[name].to_pylist() for name in ("step", "severity_number", "records"))
         return list(zip(*columns, strict=True))
+
+    def streams(self, query: LogQuery) -> list[LogStream]:
+        """See `storage.api.LogReader.log_streams`."""
+        time = query.time.clamped()
+        if time.start >= time.end:
+            return []
+        search = self._search(query)
+        bindings = search.bindings.copy()
+        rows = self._engine.query(
+            f"""
+            SELECT DISTINCT service_name, resource_id FROM logs
+            WHERE {keyed_time_sql(_TIME, time, bindings)} AND {search.sql} LIMIT {MAX_LOG_STREAMS}
+            """,
+            bindings.parameters,
+        ).combine_chunks()
+        if not len(rows):
+            return []
+        services = (text(name) for name in rows["service_name"].to_pylist())
+        resources = self._resources.read(rows["resource_id"].chunk(0)).to_pylist()
+        return [LogStream(service, resource) for service, resource in zip(services, resources, strict=True)]
 
     def _search(self, query: LogQuery) -> _Search:
         bindings = Bindings()

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from storage.log_pages import page, reach
 from storage.postgres.bindings import Bindings, service_sql, step_sql, time_sql
 from storage.postgres.conditions import Compiler
 from storage.postgres.database import Database, Row, quoted
 from storage.postgres.decoding import Decoder, stored_columns
-from storage.queries import LogPage, LogQuery, Signal, TimeRange
+from storage.queries import MAX_LOG_STREAMS, LogPage, LogQuery, LogStream, Signal, TimeRange
 from storage.schemas import LOGS
 from storage.windows import Windows
 
@@ -15,6 +17,7 @@ _FIRST, _GROWTH = 8_000, 8
 # Records read at once without a server-side cursor, which costs six round trips.
 _FEW = 2_000
 _TIME = "event_time_unix_nano"
+_STREAMS = pa.schema([LOGS.field("service_name"), LOGS.field("resource")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,24 @@ class LogTable:
             bindings.parameters,
         )
         return [((number + base) * step_ns, severity, count) for number, severity, count in rows]
+
+    def streams(self, query: LogQuery) -> list[LogStream]:
+        """See `storage.api.LogReader.log_streams`."""
+        time = query.time.clamped()
+        search = self._search(query)
+        if time.start >= time.end or search.sql == "false":
+            return []
+        bindings = search.bindings.copy()
+        rows = self._database.query(
+            f"""
+            SELECT DISTINCT service_name, resource_id FROM logs
+            WHERE {time_sql(_TIME, time, bindings)} AND {search.sql} LIMIT {MAX_LOG_STREAMS}
+            """,
+            bindings.parameters,
+        )
+        found = self._decoder.table(rows, _STREAMS)
+        columns = (found[name].to_pylist() for name in _STREAMS.names)
+        return [LogStream(service, resource) for service, resource in zip(*columns, strict=True)]
 
     def _search(self, query: LogQuery) -> _Search:
         bindings = Bindings()

@@ -3,8 +3,8 @@
 import random
 
 from storage.agents import AgentStorage
-from storage.queries import LogCursor, LogQuery, TimeRange
-from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, log, trace_id
+from storage.queries import AnyOf, Condition, Level, LogCursor, LogQuery, LogStream, Not, Op, TimeRange
+from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, log, resource, span, trace_id
 
 
 def bodies(store: AgentStorage, query: LogQuery) -> list[str]:
@@ -66,6 +66,31 @@ def test_pages_hold_while_newer_records_arrive(store: AgentStorage) -> None:
     store.write(batch(logs=[log("new", event_time_unix_nano=NOW + 100)]))
     rest = bodies(store, LogQuery(ALL_TIME, after=page.next))
     assert rest == [str(n) for n in range(14, -1, -1)]
+
+
+def test_streams_are_distinct_and_of_the_matching_records(store: AgentStorage) -> None:
+    hosts = [resource("a", host="1"), resource("a", host="2"), resource("b", host="1")]
+    rows = [log(service_name="a", resource=hosts[0], event_time_unix_nano=NOW + n) for n in range(3)]
+    rows += [log(service_name="a", resource=hosts[1], severity_number=17)]
+    rows += [log(service_name="b", resource=hosts[2]), log(service_name="", resource=b"")]
+    store.write(batch([span(service_name="unseen")], rows))
+
+    def streams(query: LogQuery) -> set[LogStream]:
+        found = store.log_streams(query)
+        assert len(found) == len(set(found))
+        return set(found)
+
+    every = {LogStream("a", hosts[0]), LogStream("a", hosts[1]), LogStream("b", hosts[2]), LogStream("", b"")}
+    assert streams(LogQuery(ALL_TIME, limit=0)) == every
+    assert streams(LogQuery(ALL_TIME, service_name="a")) == {LogStream("a", hosts[0]), LogStream("a", hosts[1])}
+    assert streams(LogQuery(ALL_TIME, service_name="a", severity_min=10)) == {LogStream("a", hosts[1])}
+    assert streams(LogQuery(TimeRange(NOW + 1, NOW + 3))) == {LogStream("a", hosts[0])}
+    assert streams(LogQuery(TimeRange(NOW + 3, NOW + 4))) == set()
+    assert streams(LogQuery(TimeRange(NOW, NOW))) == set()
+    second = Condition("host", Op.EQ, "2", Level.RESOURCE)
+    assert streams(LogQuery(ALL_TIME, filter=second)) == {LogStream("a", hosts[1])}
+    assert streams(LogQuery(ALL_TIME, filter=Not(second))) == every - {LogStream("a", hosts[1])}
+    assert streams(LogQuery(ALL_TIME, filter=AnyOf(()))) == set()
 
 
 def test_counts_by_step_and_severity(store: AgentStorage) -> None:

@@ -46,10 +46,12 @@ def level_of(severity_number: int) -> str:
 
 def stream_labels(row: LogRow) -> Labels:
     """Return the labels of the record's stream."""
-    found = {LEVEL: level_of(row.severity_number)}
-    if row.service_name:
-        found[SERVICE] = row.service_name
-    return dict(_resource_labels(row.resource)) | found
+    return sender_labels(row.service_name, row.resource) | {LEVEL: level_of(row.severity_number)}
+
+
+def sender_labels(service_name: str, resource: ResourceContext) -> Labels:
+    """Return the labels that all records of a service's resource share."""
+    return dict(_resource_labels(resource)) | ({SERVICE: service_name} if service_name else {})
 
 
 def structured_metadata(row: LogRow) -> Labels:

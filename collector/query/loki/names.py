@@ -3,9 +3,19 @@
 from typing import Any
 
 from collector.query.loki.entries import find_entries
-from collector.query.loki.labels import DETECTED_LEVEL, LEVEL, LEVEL_NAMES, SERVICE, Labels, label_name, level_of
+from collector.query.loki.labels import (
+    DETECTED_LEVEL,
+    LEVEL,
+    LEVEL_NAMES,
+    SERVICE,
+    Labels,
+    label_name,
+    level_of,
+    sender_labels,
+)
 from collector.query.loki.plan import Plan, plan
 from collector.query.loki.syntax import LogSelection
+from exporters.contexts import resource_context
 from storage.api import Storage
 from storage.queries import Level, Signal, TimeRange
 
@@ -21,13 +31,20 @@ def label_names(storage: Storage) -> list[str]:
 
 
 def label_values(storage: Storage, name: str, wanted: Plan, time: TimeRange) -> list[str]:
-    """Return the values of a stream label, sorted. A selection narrows levels; a wider answer is allowed."""
-    if name == SERVICE:
-        return [wanted.service_name] if wanted.service_name else storage.services()
+    """Return the values of a stream label, sorted: those of the selection and the time range.
+
+    Without a selection, of all records ever, which costs next to nothing; a wider answer is allowed.
+    """
     if name in {LEVEL, DETECTED_LEVEL}:
         counted = storage.count_logs(wanted.query(time, 1), max(time.end - time.start, 1))
         found = {level_of(severity) for _, severity, _ in counted}
         return [level for level in LEVEL_NAMES if level in found]
+    if wanted.is_narrow:
+        senders = storage.log_streams(wanted.query(time, 1))
+        labels = (sender_labels(each.service_name, resource_context(each.resource)) for each in senders)
+        return sorted({found[name] for found in labels if name in found})
+    if name == SERVICE:
+        return storage.services()
     keys = storage.attribute_keys(Signal.LOGS, Level.RESOURCE, limit=_MAX_KEYS)
     values = {
         text

@@ -61,6 +61,11 @@ class Plan:
     trace_id: bytes | None
     rest: tuple[Stage, ...]
 
+    @property
+    def is_narrow(self) -> bool:
+        """Tell whether storage is asked for anything but all records."""
+        return (self.filter, self.service_name, self.trace_id) != (None, None, None)
+
     def query(self, time: TimeRange, limit: int, oldest_first: bool = False) -> LogQuery:
         """Return the storage query."""
         return LogQuery(

@@ -165,6 +165,40 @@ def test_names(http: httpx.Client) -> None:
     assert http.get(f"{API}/label/level/values", params=query).json()["data"] == ["info", "unknown"]
     assert http.get(f"{API}/label/host_name/values").json()["data"] == ["cart/eu-1", "shop-1"]
     assert http.get(f"{API}/label/nothing/values").json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("label", "query", "expected"),
+    [
+        ("service_name", '{level="error"}', ["cart/eu"]),
+        ("service_name", '{service_name=~"c.*|x"}', ["cart/eu"]),
+        ("service_name", '{host_name="shop-1"}', ["shop"]),
+        ("service_name", '{service_name="absent"}', []),
+        ("host_name", '{service_name="shop"}', ["shop-1"]),
+        ("host_name", '{level=~"info|error"}', ["cart/eu-1", "shop-1"]),
+        ("host_name", '{level="warn"} |= "order"', ["cart/eu-1"]),
+        ("host_name", '{service_name="shop", level="error"}', []),
+        ("host_name", "{}", ["cart/eu-1", "shop-1"]),
+        ("nothing", '{service_name="shop"}', []),
+    ],
+)
+def test_values_of_a_selection(http: httpx.Client, label: str, query: str, expected: list[str]) -> None:
+    answer = http.get(f"{API}/label/{label}/values", params={"query": query, **DAY})
+    assert answer.json()["data"] == expected
+
+
+def test_values_of_a_time_range(http: httpx.Client) -> None:
+    def hosts(first_minute: int) -> list[str]:
+        times = {"start": str(T0 + first_minute * 60_000 * MS), "end": str(T0 + (first_minute + 5) * 60_000 * MS)}
+        answer = http.get(f"{API}/label/host_name/values", params={"query": '{service_name=~"[cs].+"}', **times})
+        return list(answer.json()["data"])
+
+    assert hosts(-4) == ["cart/eu-1", "shop-1"]
+    assert hosts(1) == []
+    assert hosts(-5) == []
+
+
+def test_series(http: httpx.Client) -> None:
     series = http.get(f"{API}/series", params={"match[]": '{service_name="shop"}', **DAY}).json()["data"]
     assert {each["level"] for each in series} == {"info", "unknown"}
     stats = http.get(f"{API}/index/stats", params={"query": "{}", **DAY}).json()
