@@ -12,7 +12,9 @@ from tests.contract.items import ALL_TIME, NOW, SECOND, Row, batch, log, span, t
 RANGE = TimeRange(NOW, NOW + 100 * SECOND)
 
 
-def test_dependencies(store: AgentStorage) -> None:
+@pytest.mark.parametrize("around", [0, 100])
+def test_dependencies(store: AgentStorage, around: int) -> None:
+    """Whether or not many spans lie around the range, in which parents are looked for."""
     trace = trace_id(77)
 
     def node(number: int, parent: int | None, service: str, **fields: Any) -> Row:
@@ -27,17 +29,20 @@ def test_dependencies(store: AgentStorage) -> None:
                 node(1, None, "front", start_time_unix_nano=NOW - 3_600 * SECOND),
                 node(2, 1, "cart"),
                 node(3, 1, "cart"),
-                node(4, 2, "cart"),
+                node(4, 2, "cart", kind=2),
+                node(4, 2, "proxy", kind=3),  # client and server share an id: what the server calls is the server's
                 node(5, 4, "db"),
                 node(6, 99, "orphan"),
                 node(7, 1, "late", start_time_unix_nano=RANGE.end),
                 span(parent_span_id=(2).to_bytes(8, "little"), service_name="another trace"),
+                *(span(start_time_unix_nano=NOW - 1_800 * SECOND) for _ in range(around)),
             ]
         )
     )
     assert store.dependencies(RANGE) == [
         Dependency("cart", "cart", 1),
         Dependency("cart", "db", 1),
+        Dependency("cart", "proxy", 1),
         Dependency("front", "cart", 2),
     ]
     assert store.dependencies(RANGE, "db") == [Dependency("cart", "db", 1)]
