@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.enums import parse_kind, parse_severity, parse_status
 from collector.query.parse.errors import ParseError
-from collector.query.parse.ids import parse_span_id
+from collector.query.parse.ids import parse_span_id, parse_trace_id
 from collector.query.parse.regexes import parse_regex
 from storage.queries import Condition, FieldCondition, Level, Op, Signal, SpanField
 
@@ -24,7 +24,7 @@ OPERATORS = {
     "matches": Op.REGEX,
 }
 _ORDERING = frozenset({Op.GT, Op.GE, Op.LT, Op.LE})
-_FIELD_PREFIXES = frozenset({"span", "log", "event", "scope"})
+_FIELD_PREFIXES = frozenset({"span", "log", "event", "link", "scope"})
 
 _LEVELS = {
     Signal.TRACES: {
@@ -48,6 +48,14 @@ def _duration(text: str) -> str:
     return text if text.isascii() and text.isdigit() else str(parse_duration(text))
 
 
+def _span_id(text: str) -> str:
+    return parse_span_id(text).hex()
+
+
+def _trace_id(text: str) -> str:
+    return parse_trace_id(text).hex()
+
+
 def _number_of(parse: Callable[[str], int]) -> _Read:
     return lambda text: str(parse(text))
 
@@ -65,8 +73,12 @@ FIELDS: dict[Signal, dict[str, tuple[SpanField, _Read]]] = {
         "span:status_message": (SpanField.STATUS_MESSAGE, _as_is),
         "span:duration": (SpanField.DURATION, _duration),
         "span:trace_state": (SpanField.TRACE_STATE, _as_is),
-        "span:parent_id": (SpanField.PARENT_SPAN_ID, lambda text: parse_span_id(text).hex()),
+        "span:id": (SpanField.SPAN_ID, _span_id),
+        "span:parent_id": (SpanField.PARENT_SPAN_ID, _span_id),
         "event:name": (SpanField.EVENT_NAME, _as_is),
+        "event:time_since_start": (SpanField.EVENT_TIME_SINCE_START, _duration),
+        "link:trace_id": (SpanField.LINK_TRACE_ID, _trace_id),
+        "link:span_id": (SpanField.LINK_SPAN_ID, _span_id),
         **_SHARED_FIELDS,
     },
     Signal.LOGS: {

@@ -71,7 +71,7 @@ def test_every_problem_is_documented() -> None:
 
 def test_every_field_is_documented() -> None:
     fields = {name for signal in Signal for name in FIELDS[signal]}
-    assert fields == set(re.findall(r"`((?:span|event|scope|log):[a-z_]+)`", PAGE))
+    assert fields == set(re.findall(r"`((?:span|event|link|scope|log):[a-z_]+)`", PAGE))
 
 
 def test_the_error_example_is_real(http: httpx.Client) -> None:

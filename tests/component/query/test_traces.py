@@ -54,6 +54,8 @@ def test_rows_say_what_a_trace_is(http: httpx.Client) -> None:
         ({"where": 'http.status_code >= 500 AND (http.route contains "cart" OR exists(nope))'}, [CHECKOUT]),
         ({"where": "http.status_code = 200 OR event.exception.type = Stock"}, [BROWSE, CHECKOUT]),
         ({"where": "span:duration < 2ms"}, [ORPHANED]),
+        ({"where": "span:id = 6 OR event:time_since_start > 900us"}, [ORPHANED, CHECKOUT]),
+        ({"where": "exists(link:trace_id) OR event:time_since_start > 1ms"}, []),
         ({"where": "NOT exists(http.route) AND span:kind = server"}, [ORPHANED]),
         ({"min_duration": "50ms"}, [CHECKOUT]),
         ({"max_duration": "1500us"}, [ORPHANED]),
