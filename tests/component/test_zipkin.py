@@ -15,8 +15,9 @@ from collector.receivers.zipkin import ZipkinReceiver
 from exporters.http_client import HttpEndpoint
 from exporters.zipkin.client import ZipkinClient
 from storage.queries import Signal
-from tests.component.forwarding.relay import sending, until
+from tests.component.forwarding.relay import sending
 from tests.receiving import receiving, traces_request
+from tests.waiting import until
 
 SPANS = orjson.dumps([{"traceId": "a1", "id": "1", "name": "get", "timestamp": 1_800_000_000_000_000, "duration": 5}])
 

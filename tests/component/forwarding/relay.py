@@ -129,10 +129,3 @@ def submit(ingest: IngestPipeline, signal: Signal, *bodies: bytes) -> None:
 def span_ids(*bodies: bytes) -> Counter[bytes]:
     requests = [ExportTraceServiceRequest.FromString(body) for body in bodies]
     return Counter(s.span_id for q in requests for r in q.resource_spans for sc in r.scope_spans for s in sc.spans)
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -19,10 +19,10 @@ from tests.component.forwarding.relay import (
     sending,
     span_ids,
     submit,
-    until,
     up,
 )
 from tests.receiving import logs_request, receiving, traces_request
+from tests.waiting import until
 
 
 def test_only_the_signals_of_the_pipeline_are_sent(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from tests.component.forwarding.relay import (
     sending,
     span_ids,
     submit,
-    until,
 )
 from tests.receiving import logs_request, receiving, traces_request
+from tests.waiting import until
 
 
 def test_an_outage_of_the_receiver_loses_nothing(tmp_path: Path) -> None:

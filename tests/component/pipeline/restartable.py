@@ -18,15 +18,9 @@ from collector.pipeline.store import LEDGER, RELEASED, StoreSettings, StoreStage
 from storage.agents import AgentStorage
 from storage.api import Batch
 from storage.queries import Signal, TimeRange
+from tests.waiting import until
 
 ALL_TIME = TimeRange(0, 2**64)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 class Outage:

@@ -8,7 +8,8 @@ from collector.errors import Refused
 from collector.pipeline.api import Outcome
 from storage.errors import StorageRejected, StorageUnavailable
 from storage.queries import LogQuery, Signal
-from tests.component.pipeline.restartable import ALL_TIME, Running, logs, stored_spans, trace, until
+from tests.component.pipeline.restartable import ALL_TIME, Running, logs, stored_spans, trace
+from tests.waiting import until
 
 
 def test_an_outage_of_storage_does_not_reach_clients_and_loses_nothing(running: Running) -> None:
