@@ -4,13 +4,13 @@ import sys
 
 import structlog
 
-from collector.banner import banner
+from collector.banner import banner, query_url
 from collector.config.model import Config
 from collector.journal.journal import JournalLocked
 from collector.logging import configure_logging
 from collector.query.ui_index import UiError
 from collector.receivers.errors import ListenError
-from collector.service import Service
+from collector.service import VERSION, Service
 from collector.signals import StopSignal
 from storage.errors import StorageRejected, StorageUnavailable
 
@@ -35,8 +35,11 @@ def run(config: Config) -> int:
         sys.stderr.write(f"Baton cannot start: {error}\n")
         return 1
     stop = StopSignal()
-    sys.stdout.write(f"\n{banner(config, listening)}\n\n")
-    sys.stdout.flush()
+    if logs.format == "json":  # whoever asked for lines of JSON parses every line
+        _log.info("ready", version=VERSION, query=query_url(config, listening))
+    else:
+        sys.stdout.write(f"\n{banner(config, listening)}\n\n")
+        sys.stdout.flush()
     name = stop.wait()
     _log.info("stopping", signal=name)
     service.close()

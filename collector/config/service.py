@@ -55,7 +55,8 @@ class Logs(Section):
 
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe line shown.")
     format: Literal["auto", "json", "console"] = Field(
-        default="auto", description="`auto`: colours on a terminal, JSON lines otherwise."
+        default="auto",
+        description="`auto`: colours on a terminal, JSON lines otherwise; `json`: these and nothing else.",
     )
 
 

@@ -31,7 +31,7 @@ LISTENERS = (
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path)
+    process = ServerProcess(tmp_path, {"service": {"telemetry": {"logs": {"format": "auto"}}}})
     yield process
     process.close()
 
@@ -95,6 +95,17 @@ def test_it_says_where_it_listens_and_ends_with_ctrl_c(server: ServerProcess) ->
 
     wait_for(lambda: not server.is_running)
     assert [line["event"] for line in lines(server)][-1] == "stopped"
+
+
+def test_asked_for_json_it_prints_nothing_else(tmp_path: Path) -> None:
+    process = ServerProcess(tmp_path)  # whose format is json
+    try:
+        process.start()
+        assert process.stop() == 0
+    finally:
+        process.close()
+    events = [json.loads(line)["event"] for line in process.log.read_text().splitlines()]
+    assert {"ready", "stopped"} <= set(events)
 
 
 def test_a_folder_in_use_is_said_in_one_sentence(server: ServerProcess) -> None:
