@@ -1,0 +1,112 @@
+"""The OTLP/HTTP server: many clients, large and unfinished requests, draining, closing, a port that is taken."""
+
+import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from collector.pipeline.api import Outcome
+from collector.receivers.errors import ListenError
+from collector.receivers.otlp_http import OtlpHttpReceiver
+from tests.component.otlp_http.posts import (
+    HEAD,
+    JSON,
+    JSON_TRACES,
+    LIMIT,
+    SPAN,
+    assert_retryable,
+    post,
+    raw,
+    serving,
+    settings,
+)
+from tests.ingests import Stuck
+from tests.receiving import Received, traces_request
+
+
+def test_one_connection_serves_many_requests_also_after_errors(received: Received) -> None:
+    with serving(received.ingest) as (receiver, _):
+        too_large = HEAD + b"content-length: %d\r\n\r\n" % (LIMIT + 1) + bytes(LIMIT + 1)
+        good = HEAD + b"content-length: %d\r\n\r\n" % len(JSON_TRACES) + JSON_TRACES
+        last = good.replace(b"host: x", b"host: x\r\nconnection: close")
+        answer = raw(receiver.port, too_large, good, good + last)
+        assert [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]] == [413, 200, 200, 200]
+
+
+def test_a_client_that_goes_away_in_mid_body_does_no_harm(received: Received) -> None:
+    with serving(received.ingest) as (receiver, client):
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", receiver.port)) as connection:
+                connection.sendall(HEAD + b"content-length: 100\r\n\r\n{")
+        assert post(client, "/v1/traces", traces_request(1)).status_code == 200
+
+
+def test_a_large_request_does_not_stall_small_ones(received: Received) -> None:
+    spans = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [SPAN] * 60_000}]}]}).encode()
+    with (
+        serving(received.ingest, settings(max_request_bytes=64 * LIMIT, answer_seconds=30)) as (_, client),
+        ThreadPoolExecutor(1) as other,
+    ):
+        large = other.submit(post, client, "/v1/traces", spans, JSON)
+        answered = 0
+        while not large.done():
+            assert post(client, "/v1/traces", b"{}", JSON).status_code == 200
+            answered += 1
+        assert large.result().status_code == 200
+    assert answered > 5
+
+
+def test_sixty_four_clients_at_once(received: Received) -> None:
+    with serving(received.ingest) as (receiver, _), ThreadPoolExecutor(64) as clients:
+
+        def client(number: int) -> list[int]:
+            with httpx.Client(base_url=f"http://127.0.0.1:{receiver.port}", timeout=30) as own:
+                bodies = [traces_request(5, seed=number * 5 + index) for index in range(5)]
+                return [post(own, "/v1/traces", body).status_code for body in bodies]
+
+        assert list(clients.map(client, range(64))) == [[200] * 5] * 64
+    assert received.spans().num_rows == 64 * 5 * 5
+
+
+def test_draining_finishes_what_runs_and_refuses_what_comes() -> None:
+    ingest = Stuck()
+    with serving(ingest) as (receiver, client), ThreadPoolExecutor(1) as other:
+        running = other.submit(post, client, "/v1/traces", b"{}", JSON)
+        ingest.wait_for(1)
+        receiver.drain()
+        refused = post(client, "/v1/traces", b"{}", JSON)
+        assert_retryable(refused)
+        assert refused.headers["connection"] == "close"
+        closing = threading.Thread(target=receiver.close, args=(5.0,))
+        closing.start()
+        time.sleep(0.3)
+        ingest.answers[0].set_result(Outcome(1))
+        assert running.result().status_code == 200
+        closing.join(5)
+        assert not closing.is_alive()
+        receiver.close()
+        with pytest.raises(httpx.ConnectError):
+            post(client, "/v1/traces", b"{}", JSON)
+
+
+def test_a_close_that_runs_out_of_grace_tells_clients_to_retry() -> None:
+    ingest = Stuck()
+    with serving(ingest, settings(answer_seconds=20)) as (receiver, client), ThreadPoolExecutor(1) as other:
+        running = other.submit(post, client, "/v1/traces", b"{}", JSON)
+        ingest.wait_for(1)
+        started = time.monotonic()
+        receiver.close(0.5)
+        assert time.monotonic() - started < 3
+        assert_retryable(running.result())
+
+
+def test_a_port_that_is_taken_is_named(received: Received) -> None:
+    with serving(received.ingest) as (receiver, _):
+        second = OtlpHttpReceiver(settings(port=receiver.port), received.ingest)
+        with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{receiver.port}.*in use"):
+            second.start()
+        second.close()
