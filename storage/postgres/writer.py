@@ -18,7 +18,8 @@ from storage.postgres.tables import Prepared, chunk, one_chunk, prepare
 from storage.queries import Signal
 from storage.windows import BUCKET_NS, Windows
 
-# Tables with fewer rows are not shared. Never to be changed: see `_shares`.
+# What is shared, when it has so many rows. Never to be changed: see `_shares`.
+_SHARED = ("spans", "logs")
 _MIN_SHARED = 16_384
 _BUCKET_BITS = 32
 
@@ -93,10 +94,11 @@ def _shares(tables: Mapping[str, Prepared | pa.Table]) -> tuple[Shares, Shares]:
     """Return which rows go through the first and the second connection.
 
     The ids of half stored batches outlive the process that was to store the other half, whatever its version and
-    settings: the same tables must be shared in the same way for ever.
+    settings: the same tables must be shared in the same way for ever. Agentic rows are not: which there are depends
+    on what Baton knows of frameworks.
     """
     counts = {name: _plain(rows).num_rows for name, rows in tables.items()}
-    halves = {name: count // 2 for name, count in counts.items() if count >= _MIN_SHARED}
+    halves = {name: counts[name] // 2 for name in _SHARED if counts[name] >= _MIN_SHARED}
     first = {name: range(halves.get(name, count)) for name, count in counts.items()}
     return first, {name: range(half, counts[name]) for name, half in halves.items()}
 
