@@ -27,19 +27,23 @@ _REJECTED = {
     457: "BAD_QUERY_PARAMETER",
 }
 _CODE = re.compile(r"Code: (\d+)\.")  # as in the engine's messages and in the bodies of a server's answers
+# The limit of all queries and inserts together: asked again in a moment, this one may well be answered.
+_ALL_TOGETHER = "(total) memory limit exceeded"
+_WHERE_IN_THE_STORE = re.compile(r":? \(while reading .*", re.DOTALL)  # files of the store, nothing for clients
 _MESSAGE_LIMIT = 500
 
 
 def raise_port_error(cause: Exception, *, writing: bool = False) -> NoReturn:
     """Raise the port's error for an engine exception.
 
-    A write that ran into a limit is retryable (memory frees up again); a read that did is `QueryLimitExceeded`.
+    A write that ran into a limit is retryable (memory frees up again); a read that did is `QueryLimitExceeded`, unless
+    the limit is one that all share.
     """
     message = str(cause)
     found = _CODE.search(message)
     code = int(found.group(1)) if found else 0
-    short = message[found.start() if found else 0 :][:_MESSAGE_LIMIT]
-    if not writing and code in _LIMIT:
+    short = _WHERE_IN_THE_STORE.sub("", message[found.start() if found else 0 :])[:_MESSAGE_LIMIT]
+    if not writing and code in _LIMIT and _ALL_TOGETHER not in message:
         raise QueryLimitExceeded(short) from cause
     if code in _REJECTED:
         raise StorageRejected(short) from cause

@@ -109,6 +109,7 @@ def test_what_was_seen_is_bounded() -> None:
     [
         ("Code: 241. DB::Exception: memory", False, QueryLimitExceeded),
         ("Code: 241. DB::Exception: memory", True, StorageUnavailable),
+        ("Code: 241. DB::Exception: (total) memory limit exceeded: would use", False, StorageUnavailable),
         ("Code: 159. DB::Exception: Timeout", False, QueryLimitExceeded),
         ("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", True, StorageUnavailable),
         ("Code: 427. DB::Exception: OptimizedRegularExpression", False, StorageRejected),
@@ -118,3 +119,9 @@ def test_what_was_seen_is_bounded() -> None:
 def test_engine_errors_become_the_ports(message: str, writing: bool, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         raise_port_error(RuntimeError(message), writing=writing)
+
+
+def test_engine_errors_do_not_tell_of_files() -> None:
+    message = "Code: 241. DB::Exception: memory: (while reading column name): (while reading from part /srv/baton/x)"
+    with pytest.raises(QueryLimitExceeded, match=r"^Code: 241. DB::Exception: memory$"):
+        raise_port_error(RuntimeError(message))
