@@ -20,8 +20,8 @@ from storage.postgres.settings import PostgresSettings
 from storage.postgres.storage import open_postgres
 from storage.queries import FieldCondition as Field
 from storage.queries import Op, SpanField, TraceQuery
+from tests.contract.conditions import FAILING, MATCHING, OTHER, SPAN
 from tests.contract.items import ALL_TIME, batch, log, numbered_batch, span
-from tests.contract.test_conditions import FAILING, MATCHING, OTHER, SPAN
 from tests.postgres import SERVER, new_database, open_database, running_server
 
 
