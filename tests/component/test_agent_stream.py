@@ -30,6 +30,7 @@ from tests.component.handoff_spans import (
     tool,
 )
 from tests.stored import table
+from tests.waiting import until
 
 ALL_TIME = TimeRange(0, 2**64 - 1)
 
@@ -96,10 +97,7 @@ def test_late_spans_replace_the_verdict(stream: Stream) -> None:
     assert stream.transfers(1) == [("triage", "billing", "handoff", False)]  # asked for, never ran
     stream.write(spans(BILLING_CALL))
     stream.write(spans(BILLING))
-    deadline = time.monotonic() + 20
-    while stream.transfers(1) != [("triage", "billing", "handoff", True)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: stream.transfers(1) == [("triage", "billing", "handoff", True)])
 
 
 def test_late_spans_without_a_word_of_agents_count_too(stream: Stream) -> None:

@@ -10,6 +10,7 @@ from storage.api import Batch, RetentionPolicy
 from storage.queries import Signal
 from storage.schemas import LOGS
 from tests.stored import table
+from tests.waiting import until
 
 DAY_NS = 86_400 * 10**9
 
@@ -28,11 +29,8 @@ def test_what_is_over_age_goes_without_being_asked_for(engine: AgentStorage) -> 
 
     runner = RetentionRunner(engine, RetentionPolicy(spans_days=7), period_seconds=0.05)
     runner.start()
-    deadline = time.monotonic() + 20
-    while engine.get_traces([bytes(15) + b"\1"]).num_rows and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: engine.get_traces([bytes(15) + b"\1"]).num_rows == 0)
     assert runner.is_alive
     runner.close()
 
-    assert engine.get_traces([bytes(15) + b"\1"]).num_rows == 0
     assert not runner.is_alive

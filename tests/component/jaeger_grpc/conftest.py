@@ -1,6 +1,5 @@
 """The real gRPC server over the real engine, which is filled through the server's own OTLP service."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from collector.receivers.settings import GrpcSettings
 from storage.api import Storage
 from tests.component.jaeger_grpc.client import Client
 from tests.component.jaeger_grpc.town import request
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +61,7 @@ def write(channel: grpc.Channel, storage: Storage) -> Callable[[TracesData], Non
     def export(data: TracesData) -> None:
         TraceServiceStub(channel).Export(request(data))
         ids = {span.trace_id for r in data.resource_spans for s in r.scope_spans for span in s.spans}
-        deadline = time.monotonic() + 30
-        while len(set(storage.get_traces(list(ids), ["trace_id"])["trace_id"].to_pylist())) < len(ids):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: set(storage.get_traces(list(ids), ["trace_id"])["trace_id"].to_pylist()) == ids)
 
     return export
 

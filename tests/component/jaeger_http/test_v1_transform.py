@@ -9,6 +9,7 @@ import pytest
 
 from tests.component.jaeger_http.conftest import CHECKOUT
 from tests.component.jaeger_http.v1_answers import data, failure
+from tests.waiting import until
 
 
 def test_transform_shows_what_was_uploaded(http: httpx.Client) -> None:
@@ -38,8 +39,5 @@ def test_an_upload_that_breaks_off_is_no_defect(http: httpx.Client, caplog: pyte
         connection.sendall(head + b"{")
         time.sleep(0.2)
     route = 'baton_http_request_seconds_count{route="/api/transform",status="499"}'
-    deadline = time.monotonic() + 5
-    while route not in http.get("/metrics").text and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert route in http.get("/metrics").text
+    until(lambda: route in http.get("/metrics").text)
     assert not caplog.records
