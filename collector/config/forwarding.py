@@ -5,11 +5,38 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
-from collector.config.values import Duration, Section, Size, setting
+from collector.config.values import Duration, Section, Size, parse_address, setting
 
-Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+
+def sending_url(value: str) -> str:
+    """Return the value when it is a URL to send to."""
+    try:
+        url = parse_url(value)
+    except LocationParseError:
+        url = None
+    if url is None or url.scheme not in ("http", "https") or not url.host or url.auth or url.query or url.fragment:
+        msg = 'write a URL such as "https://collector.example:4318"; what the receiver asks for goes into headers'
+        raise ValueError(msg)
+    return value
+
+
+def sending_address(value: str) -> str:
+    """Return the value when it is a host and a port to send to."""
+    try:
+        address = parse_address(value)
+    except ValueError:
+        address = None
+    if address is None or value.startswith(":") or not address.port:
+        msg = 'write "host:port", such as "collector:4317"; for plain text add "tls: {insecure: true}"'
+        raise ValueError(msg)
+    return value
+
+
+Url = Annotated[str, AfterValidator(sending_url)]
 
 
 class ClientTls(Section):
@@ -50,7 +77,7 @@ class Forwarding(Section):
 class OtlpExporter(Forwarding):
     """Sends on what was stored, over OTLP/gRPC; in order, at least once, through any outage of the receiver."""
 
-    endpoint: str = Field(pattern=r"^[^\s/]+:\d{1,5}$", description="Where to send, `host:port`.")
+    endpoint: Annotated[str, AfterValidator(sending_address)] = Field(description="Where to send, `host:port`.")
 
 
 class OtlpHttpExporter(Forwarding):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import yaml
 
 from collector.config.forwarding import OtlpExporter
@@ -91,10 +92,32 @@ service: {pipelines: {logs: {receivers: [otlp], exporters: [storage, zipkin]}}}
     )
     assert faults(file) == {
         "exporters.otlp.endpoint": "field required",
-        "exporters.otlphttp.endpoint": r"string should match pattern '^https?://[^\s?#]+$'",
+        "exporters.otlphttp.endpoint": (
+            'write a URL such as "https://collector.example:4318"; what the receiver asks for goes into headers'
+        ),
         "service.pipelines.logs.exporters[1]": "Zipkin knows traces only",
         "service.pipelines": "there is no pipeline for traces",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint"),
+    [
+        ("otlp", "http://host:4317"),
+        ("otlp", "host:99999"),
+        ("otlp", "host"),
+        ("otlp", ":4317"),
+        ("otlp", "host:0"),
+        ("otlphttp", "https://user:secret@host"),
+        ("otlphttp", "host:4318"),
+        ("otlphttp", "http://host:x"),
+        ("zipkin", "http://host/api/v2/spans?x=1"),
+    ],
+)
+def test_where_nothing_can_be_sent(kind: str, endpoint: str) -> None:
+    found = faults(options=(f"exporters.{kind}={{endpoint: '{endpoint}'}}",))
+    assert list(found) == [f"exporters.{kind}.endpoint"]
+    assert found[f"exporters.{kind}.endpoint"].startswith("write ")
 
 
 def test_signals_do_not_share_a_path() -> None:
