@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from socket import create_server
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from collector.bench.api import Api
 from collector.bench.server import ServerProcess
 from collector.demo.run import Sent, send
+from tests.waiting import until
 
 BATON = [sys.executable, "-c", "from collector.cli import main; main()"]
 NOW = time.time_ns()
@@ -55,14 +56,7 @@ def figures(server: ServerProcess, name: str) -> list[int]:
 
 
 def wait_until_stored(server: ServerProcess, sent: Sent) -> None:
-    wait_for(lambda: figures(server, "stored") == [sent.spans, sent.logs])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: figures(server, "stored") == [sent.spans, sent.logs])
 
 
 def failing(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -85,7 +79,7 @@ def test_what_was_acknowledged_a_moment_before_sigterm_is_stored(server: ServerP
 
 def test_it_says_where_it_listens_and_ends_with_ctrl_c(server: ServerProcess) -> None:
     server.start()
-    wait_for(lambda: "Ctrl-C" in server.log.read_text())
+    until(lambda: "Ctrl-C" in server.log.read_text())
     printed = server.log.read_text()
     assert f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{server.endpoints.otlp_grpc}" in printed
     assert f"http://{server.endpoints.query}/docs" in printed
@@ -93,7 +87,7 @@ def test_it_says_where_it_listens_and_ends_with_ctrl_c(server: ServerProcess) ->
 
     os.kill(server.pid, signal.SIGINT)
 
-    wait_for(lambda: not server.is_running)
+    until(lambda: not server.is_running)
     assert [line["event"] for line in lines(server)][-1] == "stopped"
 
 
@@ -171,7 +165,7 @@ def test_the_demo_reaches_every_api_and_purge_needs_permission(server: ServerPro
     assert get(server, f"/tempo/api/v2/traces/{trace_id}")[0] == 200
     assert get(server, "/loki/loki/api/v1/labels")[1]["status"] == "success"
     assert get(server, f"/api/v1/logs?trace_id={trace_id}")[0] == 200
-    wait_for(lambda: transfers_shown(server, trace_id) == sent.told[0].transfers)
+    until(lambda: transfers_shown(server, trace_id) == sent.told[0].transfers)
     assert len(get(server, f"/api/v1/transfers?trace_id={trace_id}")[1]["transfers"]) == sent.told[0].transfers
     assert get(server, f"/api/v1/conversations/{sent.told[0].conversation_id}")[0] == 200
     assert get(server, "/api/v1/agents/graph")[0] == 200
@@ -191,12 +185,12 @@ def transfers_shown(server: ServerProcess, trace_id: str) -> int:
 def test_a_killed_server_leaves_no_process_behind(server: ServerProcess) -> None:
     server.start()
     send(server.endpoints.otlp_grpc, conversations=1, seed=8)
-    wait_for(lambda: bool(children(server.pid)))
+    until(lambda: bool(children(server.pid)))
     left = children(server.pid)
 
     server.kill()
 
-    wait_for(lambda: not any(runs(child) for child in left))
+    until(lambda: not any(runs(child) for child in left))
 
 
 def children(pid: int) -> list[str]:
@@ -216,7 +210,7 @@ def test_purge_empties_the_store_and_keeps_what_comes_after(tmp_path: Path) -> N
         after = send(server.endpoints.otlp_grpc, conversations=1, seed=6, now=NOW)
 
         assert after.told == before.told
-        wait_for(lambda: get(server, f"/api/v1/traces/{after.told[0].trace_id}")[0] == 200)
+        until(lambda: get(server, f"/api/v1/traces/{after.told[0].trace_id}")[0] == 200)
 
 
 def post(server: ServerProcess, path: str) -> tuple[int, dict[str, Any]]:
