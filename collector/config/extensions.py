@@ -19,6 +19,22 @@ def without_trailing_slash(path: str) -> str:
     return path
 
 
+def ui_build(path: Path) -> Path:
+    """Return the path when it may be a Jaeger UI build; more is checked when it is served."""
+    if not (path / "index.html").is_file():
+        msg = f"there is no index.html in {path}: name the folder of a Jaeger UI build"
+        raise ValueError(msg)
+    return path
+
+
+def existing_file(path: Path) -> Path:
+    """Return the path of a file that is there."""
+    if not path.is_file():
+        msg = f"there is no file {path}"
+        raise ValueError(msg)
+    return path
+
+
 class Query(Section):
     """HTTP: query API, Jaeger API, web UI, health."""
 
@@ -27,8 +43,12 @@ class Query(Section):
         default="", description='Path in front of every route, such as "/obs/baton", for a reverse proxy.'
     )
     auth: Auth | None = Field(default=None, description="API keys; without it everybody who can connect may read.")
-    ui_dir: Path | None = Field(default=None, description="A Jaeger UI build to serve at `/`.")
-    ui_config_file: Path | None = Field(default=None, description="A Jaeger UI configuration, `.json` or `.js`.")
+    ui_dir: Annotated[Path, AfterValidator(ui_build)] | None = Field(
+        default=None, description="A Jaeger UI build to serve at `/`."
+    )
+    ui_config_file: Annotated[Path, AfterValidator(existing_file)] | None = Field(
+        default=None, description="A Jaeger UI configuration, `.json` or `.js`."
+    )
     max_clock_skew_adjust: Duration = setting("0s", description=SKEW)
 
 

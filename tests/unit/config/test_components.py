@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from collector.config.extensions import Query
 from collector.config.forwarding import OtlpExporter
 from collector.config.load import load
 from tests.unit.config.loading import faults, protocols, storage, write
@@ -123,3 +124,15 @@ def test_where_nothing_can_be_sent(kind: str, endpoint: str) -> None:
 def test_signals_do_not_share_a_path() -> None:
     path = "receivers.otlp.protocols.http"
     assert "must differ" in faults(options=(f"{path}.logs_url_path=/v1/traces",))[path]
+
+
+def test_a_ui_that_is_not_there(tmp_path: Path) -> None:
+    options = (f"extensions.query.ui_dir={tmp_path}", f"extensions.query.ui_config_file={tmp_path}/ui.json")
+    assert faults(options=options) == {
+        "extensions.query.ui_dir": f"there is no index.html in {tmp_path}: name the folder of a Jaeger UI build",
+        "extensions.query.ui_config_file": f"there is no file {tmp_path}/ui.json",
+    }
+    (tmp_path / "index.html").touch()
+    query = load(options=options[:1], environment={}).extensions["query"]
+    assert isinstance(query, Query)
+    assert query.ui_dir == tmp_path
