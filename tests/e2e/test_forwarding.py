@@ -3,7 +3,6 @@
 import json
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -16,13 +15,7 @@ from collector.loop_thread import LoopThread
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.settings import GrpcSettings
 from tests.receiving import receiving, traces_request
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+from tests.waiting import until
 
 
 def metric(server: ServerProcess, name: str) -> float:
@@ -70,7 +63,7 @@ def test_nothing_is_lost_on_the_way(tmp_path: Path) -> None:
             json_type = {"Content-Type": "application/json"}
             post = urllib.request.Request(f"http://{zipkin}/api/v2/spans", json.dumps(span).encode(), json_type)
             assert urllib.request.urlopen(post, timeout=20).status == 202
-            wait_for(lambda: metric(server, "baton_forward_failing_seconds") > 0)
+            until(lambda: metric(server, "baton_forward_failing_seconds") > 0, 40)
             server.kill()
             server.start()
             for body in bodies[3:]:
@@ -79,8 +72,8 @@ def test_nothing_is_lost_on_the_way(tmp_path: Path) -> None:
             with LoopThread("test-grpc") as thread:
                 receiver = OtlpGrpcReceiver(GrpcSettings(host, int(port)), down.ingest, thread)
                 receiver.start()
-                wait_for(lambda: metric(server, "baton_forward_delivered_total") > 0)
-                wait_for(lambda: metric(server, "baton_forward_queued_bytes") == 0)
+                until(lambda: metric(server, "baton_forward_delivered_total") > 0, 40)
+                until(lambda: metric(server, "baton_forward_queued_bytes") == 0, 40)
                 lost = ("baton_forward_rejected_total", "baton_forward_dropped_total")
                 assert [metric(server, name) for name in lost] == [0, 0]
                 assert server.stop() == 0

@@ -22,6 +22,7 @@ from storage.postgres.local import LocalServer
 from tests.e2e.exporting import Exporter, Exporters, Fate, log_exporters, settle, stored_span_ids, trace_exporters
 from tests.e2e.test_disk_full import fill
 from tests.postgres import new_database, programs
+from tests.waiting import until
 
 # Small, so that a disk of 640 MB is filled soon and every connection can be taken.
 _SERVER = {
@@ -193,11 +194,11 @@ OUTAGES: list[Outage] = [
 def test_acknowledged_is_stored_once_after(world: World, outage: Outage) -> None:
     failures = len(world.failures())
     with Exporters(light_load(world.baton)) as clients:
-        wait_for(lambda: len(clients.sent) > 20)
+        until(lambda: len(clients.sent) > 20, 60)
         with outage(world) as said:
-            wait_for(lambda: said in world.failures()[failures:])
+            until(lambda: said in world.failures()[failures:], 60)
             taken = len(acknowledged(clients))
-            wait_for(lambda: len(acknowledged(clients)) > taken + 5)  # the journal takes what storage cannot
+            until(lambda: len(acknowledged(clients)) > taken + 5, 60)  # the journal takes what storage cannot
     api = Api(world.baton.endpoints.query)
     ledger = settle(api)
     for sent in clients.sent:
@@ -219,10 +220,3 @@ def light_load(server: ServerProcess) -> list[Exporter]:
 
 def acknowledged(clients: Exporters) -> list[object]:
     return [sent for sent in clients.sent if sent.fate is Fate.ACKNOWLEDGED]
-
-
-def wait_for(condition: Callable[[], bool], patience_seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + patience_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
