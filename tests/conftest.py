@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from storage.agents import AgentStorage
 from storage.clickhouse.embedded import open_embedded
@@ -12,6 +13,9 @@ from storage.postgres.local import LocalServer
 from storage.postgres.timescale import SERVER_OPTIONS
 from tests import clickhouse
 from tests.postgres import SERVER, has_timescale, open_database, running_server
+
+settings.register_profile("untimed", deadline=None)  # timings are benchmarks, never tests
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
