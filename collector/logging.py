@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Literal, TextIO
 
 import orjson
@@ -76,13 +77,20 @@ class RateLimited:
 
     def warning(self, event: str, **fields: object) -> None:
         """Log at WARNING, or count it as left out."""
+        self._say(self._logger.warning, event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Log at ERROR, or count it as left out."""
+        self._say(self._logger.error, event, fields)
+
+    def _say(self, log: Callable[..., object], event: str, fields: dict[str, object]) -> None:
         now = time.monotonic()
         with self._mutex:
             last, left_out = self._last.get(event, (float("-inf"), 0))
             due = now - last >= self._seconds
             self._last[event] = (now, 0) if due else (last, left_out + 1)
         if due:
-            self._logger.warning(event, **fields, **({"left_out": left_out} if left_out else {}))
+            log(event, **fields, **({"left_out": left_out} if left_out else {}))
 
 
 class _SeldomRepeated(logging.Filter):

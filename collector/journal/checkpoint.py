@@ -16,7 +16,12 @@ class Checkpoint:
         """Return the last saved state, or an empty one. Raises OSError, ValueError when the file is damaged."""
         if not self._path.exists():
             return {}
-        state: dict[str, Any] = json.loads(self._path.read_text())
+        try:
+            state = json.loads(self._path.read_text())
+        except ValueError as error:  # also of text that is not UTF-8
+            raise ValueError(f"{self._path} is damaged: {error}") from error
+        if not isinstance(state, dict):
+            raise ValueError(f"{self._path} is damaged: it holds no JSON object")
         return state
 
     def save(self, state: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from collector.journal.segment import RECORD_OVERHEAD, Record, SegmentFile, read_segment, segment_number
+from collector.journal.segment import FIRST_RECORD, RECORD_OVERHEAD, Record, SegmentFile, locate_records, read_segment
 from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
@@ -173,13 +173,10 @@ class Journal:
         path = self._folder / _file_name(self._next_number)
         with self._mutex:
             spare = self._spares.popleft() if self._spares else None
+        segment = SegmentFile(spare or path, self._next_number)
         if spare is not None:
-            # the number goes into the header before the name says it is a segment
-            segment = SegmentFile(spare, self._next_number)
             spare.rename(path)
             segment.path = path
-        else:
-            segment = SegmentFile(path, self._next_number)
         _sync_folder(self._folder)
         self._next_number += 1
         return segment
@@ -203,15 +200,25 @@ class Journal:
 
     def _recovered_segment(self, path: Path) -> Segment | None:
         """Read what a crash left; None when nothing in it was ever acknowledged."""
-        number = segment_number(path)
-        if number is None or path.name not in (_file_name(number), f"quarantine-{number:012d}"):
-            return None  # the crash came before the header of a reused file was on disk
+        number = _number(path)
+        if number is None:
+            return None
         items: Counter[Signal] = Counter()
-        size = 0
-        for record in read_segment(path, number):
+        size = damaged = 0
+        for place, record in locate_records(path, number):
+            damaged = place - FIRST_RECORD - size
             items[record.signal] += record.items
             size += len(record.body) + RECORD_OVERHEAD
+        if damaged:
+            _log.error("journal_damaged", segment=path.name, bytes_lost=damaged)
         return Segment(number, self._batch_id(number), path, size, items) if size else None
+
+
+def _number(path: Path) -> int | None:
+    """Return which segment a file's name says it is."""
+    text = path.name.rpartition("-")[2]
+    number = int(text) if text.isascii() and text.isdigit() else None
+    return number if number is not None and path.name in (_file_name(number), f"quarantine-{number:012d}") else None
 
 
 def _file_name(number: int) -> str:

@@ -3,9 +3,10 @@
 A record is `<size u32> <checksum u64> <segment u64> <received u64> <items u32> <signal u8>` and the request's body. The
 checksum (XXH3-64) covers everything after it. Files are reused without being cleared, because overwriting allocated
 blocks needs no file-system metadata (an fsync takes a third of the time of an appending one); the segment number in
-each record tells the live records from what an earlier segment left behind.
+each record tells the live records from what an earlier segment left behind. The header is for people who look.
 """
 
+import mmap
 import os
 import struct
 from collections.abc import Iterator
@@ -20,7 +21,9 @@ _MAGIC = b"BATONJ01"
 _HEADER = struct.Struct("<8sQ")
 _PREFIX = struct.Struct("<IQ")
 _FIELDS = struct.Struct("<QQIB")
+FIRST_RECORD = _HEADER.size
 RECORD_OVERHEAD = _PREFIX.size + _FIELDS.size
+_MOST_CANDIDATES = 10_000  # after damage; what an earlier segment left may look like many
 _SIGNALS = {Signal.TRACES: 1, Signal.LOGS: 2}
 _SIGNAL_OF = {code: signal for signal, code in _SIGNALS.items()}
 
@@ -96,32 +99,47 @@ def _encode(segment: int, record: Record) -> tuple[bytes, bytes]:
     return _PREFIX.pack(len(record.body), digest.intdigest()) + fields, record.body
 
 
-def segment_number(path: Path) -> int | None:
-    """Return the number in the file's header, or None when it is not a segment."""
-    with path.open("rb") as file:
-        header = file.read(_HEADER.size)
-    if len(header) < _HEADER.size:
-        return None
-    magic, number = _HEADER.unpack(header)
-    return number if magic == _MAGIC else None
-
-
 def read_segment(path: Path, number: int) -> Iterator[Record]:
-    """Yield the live records in order; ends at the first one that is torn, stale or of another segment."""
+    """Yield the live records in order, see `locate_records`."""
+    return (record for _, record in locate_records(path, number))
+
+
+def locate_records(path: Path, number: int) -> Iterator[tuple[int, Record]]:
+    """Yield each live record with its place in the file, in order.
+
+    Records end where a write was torn. What the disk damaged is passed over: a record proves itself, so the next one
+    is looked for by its segment number. Raises OSError.
+    """
     with path.open("rb") as file:
-        file.seek(_HEADER.size)
-        while True:
-            head = file.read(RECORD_OVERHEAD)
-            if len(head) < RECORD_OVERHEAD:
-                return
-            size, checksum = _PREFIX.unpack_from(head)
-            fields = head[_PREFIX.size :]
-            segment, received, items, code = _FIELDS.unpack(fields)
-            if segment != number or code not in _SIGNAL_OF:
-                return
-            body = file.read(size)
-            digest = xxhash.xxh3_64(fields)
-            digest.update(body)
-            if len(body) < size or digest.intdigest() != checksum:
-                return
-            yield Record(_SIGNAL_OF[code], received, items, body)
+        if os.fstat(file.fileno()).st_size <= FIRST_RECORD:
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            place, looked_at = FIRST_RECORD, 0
+            while place >= 0 and looked_at < _MOST_CANDIDATES:
+                record = _record_at(data, place, number)
+                if record is None:
+                    looked_at += 1
+                    place = _next_candidate(data, place + 1, number)
+                else:
+                    yield place, record
+                    place += RECORD_OVERHEAD + len(record.body)
+
+
+def _record_at(data: mmap.mmap, place: int, number: int) -> Record | None:
+    start = place + RECORD_OVERHEAD
+    if start > len(data):
+        return None
+    size, checksum = _PREFIX.unpack_from(data, place)
+    segment, received, items, code = _FIELDS.unpack_from(data, place + _PREFIX.size)
+    if segment != number or code not in _SIGNAL_OF or start + size > len(data):
+        return None
+    body = data[start : start + size]
+    digest = xxhash.xxh3_64(data[place + _PREFIX.size : start])
+    digest.update(body)
+    return Record(_SIGNAL_OF[code], received, items, body) if digest.intdigest() == checksum else None
+
+
+def _next_candidate(data: mmap.mmap, place: int, number: int) -> int:
+    """Return the first place from `place` on where a record of the segment may start, -1 when there is none."""
+    found = data.find(number.to_bytes(8, "little"), place + _PREFIX.size)
+    return found - _PREFIX.size if found >= 0 else -1

@@ -17,6 +17,7 @@ import structlog
 from collector.errors import Refused, Rejected
 from collector.journal.journal import Journal, JournalFull
 from collector.journal.segment import Record
+from collector.logging import RateLimited
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.pipeline.api import Outcome, Request
@@ -51,6 +52,7 @@ class IngestPipeline:
         self._room = WaitingRoom(settings.max_bytes_in_flight)
         self._open: OpenBatch | None = None
         self._last_cut = float("-inf")
+        self._noise = RateLimited(_log)
         self._recent = RecentRequests()
         self._thread = threading.Thread(target=self._loop, name="baton-intake")
 
@@ -191,7 +193,7 @@ class IngestPipeline:
         except JournalFull as full:
             return Refused(str(full), 2.0)
         except OSError as error:
-            _log.error("journal_append_failed", error=error.strerror, errno=error.errno)
+            self._noise.error("journal_append_failed", error=error.strerror, errno=error.errno)
             self._cut()
             return Refused(f"the journal cannot be written: {error.strerror}", 2.0)
         if self._open is None:

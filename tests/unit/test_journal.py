@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal, JournalFull, JournalLocked, Segment
@@ -103,6 +104,47 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     reopened.close()
 
 
+@pytest.mark.parametrize(
+    ("place", "size", "lost"),
+    [(4, 4, []), (40, 4, [1]), (140, 30, [1, 2]), (150, 4, [2]), (161, 8, [2]), (250, 104, [2, 3])],
+)
+def test_what_the_disk_damaged_costs_only_itself_and_is_said(
+    tmp_path: Path, place: int, size: int, lost: list[int]
+) -> None:
+    """The four records of 133 bytes start at byte 16."""
+    journal = Journal(tmp_path, CAP)
+    for number in range(1, 5):
+        journal.append([record(number)])
+    journal.close()
+    path = next(tmp_path.glob("segment-*"))
+    data = bytearray(path.read_bytes())
+    data[place : place + size] = b"\xff" * size
+    path.write_bytes(data)
+
+    with capture_logs() as logs:
+        reopened = Journal(tmp_path, CAP)
+    (segment,) = reopened.pending()
+    kept = [number for number in range(1, 5) if number not in lost]
+    assert Journal.read(segment) == [record(number) for number in kept]
+    assert segment.items == {Signal.TRACES: 3 * len(kept)}
+    said = [line["bytes_lost"] for line in logs if line["event"] == "journal_damaged"]
+    assert said == ([len(lost) * 133] if lost else [])
+    reopened.close()
+
+
+def test_damage_is_looked_over_for_a_bounded_time(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])  # of segment 0: zeros look like its records
+    journal.close()
+    path = next(tmp_path.glob("segment-*"))
+    with path.open("ab") as file:
+        file.write(bytes(1 << 20))
+
+    reopened = Journal(tmp_path, CAP)
+    assert [Journal.read(segment) for segment in reopened.pending()] == [[record(1)]]
+    reopened.close()
+
+
 def test_the_cap_refuses_and_lifts_with_the_release(tmp_path: Path) -> None:
     journal = Journal(tmp_path, cap_bytes=1_000)
     journal.append([record(1, size=600)])
@@ -171,6 +213,14 @@ def test_checkpoint_is_replaced_as_a_whole(tmp_path: Path) -> None:
     checkpoint.save({"b": [2]})
     assert checkpoint.load() == {"b": [2]}
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"[1]", b"\xff\xfe"])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{path} is damaged"):
+        Checkpoint(path).load()
 
 
 def test_the_oldest_record_that_storage_does_not_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,8 +92,10 @@ def test_rate_limited_lines_say_how_many_were_left_out() -> None:
     noise = RateLimited(structlog.get_logger(), seconds=60)
     for _ in range(5):
         noise.warning("request_rejected", reason="bad_trace_id")
-    noise.warning("journal_full")
+    noise.error("journal_full")
+    noise.error("journal_full")
     assert [line["event"] for line in lines(out)] == ["request_rejected", "journal_full"]
+    assert [line["level"] for line in lines(out)] == ["warning", "error"]
 
     eager = RateLimited(structlog.get_logger(), seconds=0)
     eager.warning("request_rejected")
