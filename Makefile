@@ -26,7 +26,7 @@ test-fuzz: $(VENV)/dev.stamp ## 100,000 mutated payloads: no crash, no server er
 	BATON_FUZZ_PAYLOADS=100000 $(BIN)/python -m pytest tests/e2e/test_fuzz_payloads.py -s $(ARGS)
 
 test-engines: $(VENV)/dev.stamp ## the contract of storage on every engine; BATON_TEST_CLICKHOUSE=<url>: on a server of yours
-	BATON_EVERY_ENGINE=1 $(BIN)/python -m pytest tests/contract $(ARGS)
+	BATON_EVERY_ENGINE=1 $(BIN)/python -m pytest tests/contract tests/component/copying $(ARGS)
 
 test-ui: $(VENV)/dev.stamp ## open a Jaeger UI build in a headless Chromium: make test-ui BATON_UI_DIR=<build>
 	BATON_UI_DIR="$(BATON_UI_DIR)" $(BIN)/python -m pytest tests/e2e/browse_ui.py $(ARGS)

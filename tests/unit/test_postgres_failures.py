@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from storage.agents import AgentStorage
 from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
-from storage.postgres import conditions, database
+from storage.postgres import conditions, database, writer
 from storage.postgres.errors import port_errors
 from storage.postgres.local import LocalServer
 from storage.postgres.settings import PostgresSettings
@@ -62,29 +62,32 @@ def test_messages_do_not_quote_rows(postgres_server: LocalServer) -> None:
     assert "4111" not in str(raised.value)
 
 
-def test_a_batch_of_which_one_half_was_stored_is_stored_once(store: AgentStorage) -> None:
+def test_a_batch_of_which_one_half_was_stored_is_stored_once(
+    store: AgentStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first half waits to be counted while the second is committed; then it is lost with its connection."""
-    whole, earlier = numbered_batch(0, 20_000), numbered_batch(20_000, 2)
+    monkeypatch.setattr(writer, "_MIN_SHARED", 1_000)
+    whole, earlier = numbered_batch(0, 2_000), numbered_batch(2_000, 2)
     store.write(earlier)  # makes the days
     with psycopg.connect(psycopg.conninfo.make_conninfo(os.environ[SERVER], dbname="failures")) as other:
         other.execute("SET search_path = baton")
         other.execute("LOCK TABLE histogram IN EXCLUSIVE MODE")
         with ThreadPoolExecutor(1) as pool:
             written = pool.submit(store.write, whole)
-            while not (ids := other.execute("SELECT id FROM batches WHERE id <> 'numbered-20000'").fetchall()):
+            while not (ids := other.execute("SELECT id FROM batches WHERE id <> 'numbered-2000'").fetchall()):
                 assert not written.done()
                 time.sleep(0.01)
             terminate_sessions("AND wait_event_type = 'Lock'")
             with pytest.raises(StorageUnavailable):
                 written.result()
         assert ids == [("numbered-0/2",)]
-        assert rows_of(other) == (10_002, 10_002)
+        assert rows_of(other) == (1_002, 1_002)
         other.rollback()
         for _ in range(2):
             store.write(whole)
         other.execute("SET search_path = baton")
-        assert rows_of(other) == (20_002, 20_002)
-    assert store.overview(ALL_TIME).spans == 20_002
+        assert rows_of(other) == (2_002, 2_002)
+    assert store.overview(ALL_TIME).spans == 2_002
 
 
 def rows_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> tuple[int, ...]:
