@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PACKAGES := collector storage exporters
 
-.PHONY: help run test test-crash test-fuzz test-engines test-ui unit lint format lock proto docs bench clean
+.PHONY: help run test pytest test-crash test-fuzz test-engines test-ui unit lint format lock proto docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -16,7 +16,10 @@ help: ## what can be made
 run: $(VENV)/run.stamp ## start Baton on ./data (STORAGE=postgres: on a PostgreSQL of its own; ARGS="--help": more)
 	@exec $(BIN)/baton serve --data-dir data $(if $(STORAGE),--set exporters.storage.engine=$(STORAGE)) $(ARGS)
 
-test: lint ## lint, types, layers and every test
+test: $(VENV)/dev.stamp ## lint, types, layers and every test
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $(ARGS)
 
 test-crash: $(VENV)/dev.stamp ## kill -9 under load, 25 times: acknowledged = stored exactly
