@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Literal, TextIO
 
 import orjson
@@ -18,6 +18,7 @@ Format = Literal["json", "console", "auto"]
 
 # Libraries that talk a lot at INFO; their warnings still come through.
 _TALKATIVE = ("uvicorn", "uvicorn.error", "grpc", "asyncio", "httpx", "httpcore", "clickhouse_connect")
+_MOST_KEYS = 256  # beyond, what was let through is forgotten
 
 
 def configure_logging(format: Format = "auto", level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002
@@ -63,6 +64,28 @@ def configure_logging(format: Format = "auto", level: str = "info", stream: Text
     )
 
 
+class _Interval:
+    """Lets each key through once in an interval. Thread-safe."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._mutex = threading.Lock()
+        self._last: dict[Hashable, tuple[float, int]] = {}  # key → (when it was let through, left out since)
+
+    def left_out(self, key: Hashable) -> int | None:
+        """Return how many were left out since the last one that was let through; None: leave this one out, too."""
+        now = time.monotonic()
+        with self._mutex:
+            if len(self._last) >= _MOST_KEYS:
+                self._last.clear()
+            last, left_out = self._last.get(key, (float("-inf"), 0))
+            if now - last < self._seconds:
+                self._last[key] = (last, left_out + 1)
+                return None
+            self._last[key] = (now, 0)
+            return left_out
+
+
 class RateLimited:
     """A logger for what may happen at every request: one line per event and interval, with how many were left out.
 
@@ -71,9 +94,7 @@ class RateLimited:
 
     def __init__(self, logger: Any, seconds: float = 10.0) -> None:
         self._logger = logger
-        self._seconds = seconds
-        self._mutex = threading.Lock()
-        self._last: dict[str, tuple[float, int]] = {}  # event → (time of its last line, left out since)
+        self._interval = _Interval(seconds)
 
     def warning(self, event: str, **fields: object) -> None:
         """Log at WARNING, or count it as left out."""
@@ -84,39 +105,26 @@ class RateLimited:
         self._say(self._logger.error, event, fields)
 
     def _say(self, log: Callable[..., object], event: str, fields: dict[str, object]) -> None:
-        now = time.monotonic()
-        with self._mutex:
-            last, left_out = self._last.get(event, (float("-inf"), 0))
-            due = now - last >= self._seconds
-            self._last[event] = (now, 0) if due else (last, left_out + 1)
-        if due:
+        left_out = self._interval.left_out(event)
+        if left_out is not None:
             log(event, **fields, **({"left_out": left_out} if left_out else {}))
 
 
 class _SeldomRepeated(logging.Filter):
     """Lets each warning of a library through once in an interval, with how many were left out: clients cause them."""
 
-    def __init__(self, seconds: float = 10.0, most: int = 256) -> None:
+    def __init__(self, seconds: float = 10.0) -> None:
         super().__init__()
-        self._seconds = seconds
-        self._most = most
-        self._last: dict[
-            tuple[str, str], tuple[float, int]
-        ] = {}  # (logger, message) → (time of its last line, left out)
+        self._interval = _Interval(seconds)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Decide about one record; the handler's lock is not held, and a line too many does no harm."""
+        """Decide about one record."""
         if isinstance(record.msg, dict) or record.levelno != logging.WARNING:
             return True
-        if len(self._last) >= self._most:
-            self._last.clear()
-        key = (record.name, record.getMessage())
-        last, left_out = self._last.get(key, (float("-inf"), 0))
-        due = time.monotonic() - last >= self._seconds
-        self._last[key] = (time.monotonic(), 0) if due else (last, left_out + 1)
-        if due and left_out:
+        left_out = self._interval.left_out((record.name, record.getMessage()))
+        if left_out:
             record.left_out = left_out
-        return due
+        return left_out is not None
 
 
 def _renderers(console: bool, colors: bool) -> list[Processor]:
