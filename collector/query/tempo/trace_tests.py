@@ -1,6 +1,7 @@
 """Conditions on whole traces, which storage cannot ask for: joined in any way, and decided from a trace's summary."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -42,6 +43,15 @@ class DoesNotHold:
 TraceTest: TypeAlias = TraceCondition | AllHold | OneHolds | DoesNotHold
 ALWAYS = AllHold(())
 
+_ORDERS: Mapping[str, Callable[[int, int], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
 
 def holds(test: TraceTest, summary: TraceSummary) -> bool:
     """Tell whether a trace passes the test."""
@@ -68,10 +78,7 @@ def required(test: TraceTest) -> Iterator[TraceCondition]:
 
 def _condition_holds(condition: TraceCondition, summary: TraceSummary) -> bool:
     if condition.fact is TraceFact.DURATION:
-        duration, wanted = summary.end_unix_nano - summary.start_unix_nano, int(condition.value)
-        orders = {"=": duration == wanted, "!=": duration != wanted, ">": duration > wanted}
-        orders |= {">=": duration >= wanted, "<": duration < wanted, "<=": duration <= wanted}
-        return orders[condition.operator]
+        return _ORDERS[condition.operator](summary.end_unix_nano - summary.start_unix_nano, int(condition.value))
     text = {
         TraceFact.ROOT_NAME: summary.root_name or "",
         TraceFact.ROOT_SERVICE: summary.root_service or "",
