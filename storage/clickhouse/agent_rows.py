@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from storage.agents import RunQuery, TransferQuery
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import Bindings, id_list, time_sql
+from storage.clickhouse.bindings import Bindings, one_of_ids, time_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.latest import latest, latest_of_groups
 from storage.schemas import AGENT_RUNS, TRANSFERS
@@ -103,8 +103,7 @@ def run_conditions(query: RunQuery, bindings: Bindings) -> tuple[list[str], list
 
 def _group_keys(trace_ids: Sequence[bytes]) -> str:
     """Return the condition for rows of traces, over the tables' sort key."""
-    keys = id_list([trace_id.hex().encode() for trace_id in trace_ids])
-    return f"group_key IN ({keys})" if trace_ids else "0"
+    return one_of_ids("group_key", [trace_id.hex().encode() for trace_id in trace_ids])
 
 
 def _identity(row: dict[str, Any]) -> tuple[str, str]:

@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from storage.agents import TRACE_JOINS, AgenticItems
 from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import Bindings, id_list, keyed_time_sql, time_sql
+from storage.clickhouse.bindings import Bindings, id_list, keyed_time_sql, one_of_ids, time_sql
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS
-from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.contexts import Contexts
 from storage.clickhouse.engine import Engine
 from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS, AGENT_SPANS
@@ -21,8 +21,8 @@ _TRACE_ID = "substring(s.trace_id, 1, 16) AS trace_id"
 class AgentItems:
     """The reading half of `storage.agents.AgentStore` that the processor uses."""
 
-    def __init__(self, engine: Engine, resources: ContextTable, scopes: ContextTable) -> None:
-        self._engine, self._contexts = engine, (("resource", resources), ("scope", scopes))
+    def __init__(self, engine: Engine, contexts: Contexts) -> None:
+        self._engine, self._contexts = engine, contexts
 
     def since(self, batch_time_unix_nano: int, limit: int) -> AgenticItems:
         """See `AgentStore.agentic_since`."""
@@ -63,7 +63,7 @@ class AgentItems:
                 max(s.start_time_unix_nano + greatest(s.duration_ns, 0)) AS end_time_unix_nano,
                 groupUniqArrayIf(100)(conversation_id, conversation_id != '') AS conversation_ids,
                 groupUniqArrayArray(1000)(s.linked_trace_ids) AS linked_trace_ids
-            FROM agent_spans AS s PREWHERE trace_id IN ({id_list(list(trace_ids))})
+            FROM agent_spans AS s PREWHERE {one_of_ids("trace_id", trace_ids)}
             GROUP BY trace_id ORDER BY trace_id
             """
         )
@@ -74,8 +74,8 @@ class AgentItems:
         if not conversation_ids:
             return []
         bindings = Bindings()
-        names = id_list([name.encode() for name in conversation_ids])
-        where = f"conversation_id IN ({names}) AND {time_sql('start_time_unix_nano', time, bindings)}"
+        named = one_of_ids("conversation_id", [name.encode() for name in conversation_ids])
+        where = f"{named} AND {time_sql('start_time_unix_nano', time, bindings)}"
         sql = f"SELECT DISTINCT {_TRACE_ID} FROM agent_spans AS s WHERE {where} ORDER BY trace_id"
         return self._ids(sql, bindings)
 
@@ -83,7 +83,7 @@ class AgentItems:
         """See `AgentStore.traces_linking_to`."""
         if not trace_ids:
             return []
-        wanted = id_list(list(trace_ids))
+        wanted = id_list(trace_ids)
         return self._ids(
             f"""
             SELECT DISTINCT {_TRACE_ID} FROM agent_spans AS s
@@ -110,7 +110,7 @@ class AgentItems:
             return AGENT_SPANS.empty_table()
         rows = self._engine.query(
             f"""
-            SELECT {", ".join(AGENT_SPANS.names)} FROM agent_spans PREWHERE trace_id IN ({id_list(list(trace_ids))})
+            SELECT {", ".join(AGENT_SPANS.names)} FROM agent_spans PREWHERE {one_of_ids("trace_id", trace_ids)}
             ORDER BY start_time_unix_nano, trace_id, span_id LIMIT 1 BY trace_id, span_id LIMIT {int(limit)}
             """
         )
@@ -120,7 +120,7 @@ class AgentItems:
         """See `AgentStore.agent_logs`."""
         if not trace_ids:
             return AGENT_LOGS.empty_table()
-        return self._logs(f"trace_id IN ({id_list(list(trace_ids))})", Bindings())
+        return self._logs(one_of_ids("trace_id", trace_ids), Bindings())
 
     def traceless_logs(self, service_name: str, time: TimeRange) -> pa.Table:
         """See `AgentStore.traceless_agent_logs`."""
@@ -132,14 +132,7 @@ class AgentItems:
     def _logs(self, where: str, bindings: Bindings) -> pa.Table:
         columns = ", ".join(AGENT_LOG_COLUMNS)
         sql = f"SELECT {columns} FROM agent_logs WHERE {where} ORDER BY event_time_unix_nano"
-        rows = self._engine.query(sql, bindings.parameters)
-        if not rows.num_rows:
-            return AGENT_LOGS.empty_table()
-        rows = rows.rename_columns(AGENT_LOGS.names).combine_chunks()
-        for name, table in self._contexts:
-            place = AGENT_LOGS.get_field_index(name)
-            rows = rows.set_column(place, name, table.read(rows.column(name).chunk(0)))
-        return conform(rows, AGENT_LOGS)
+        return self._contexts.resolve(self._engine.query(sql, bindings.parameters), AGENT_LOGS)
 
     def _ids(self, sql: str, bindings: Bindings) -> list[bytes]:
         ids: list[bytes] = self._engine.query(sql, bindings.parameters)["trace_id"].to_pylist()

@@ -9,7 +9,7 @@ from storage.bulk import SCHEMAS, STEP_NS, TIMES, ItemTable
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, keyed_time_sql
 from storage.clickhouse.columns import stored
-from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.contexts import Contexts
 from storage.clickhouse.engine import Engine, Settings
 from storage.clickhouse.latest import latest_of_groups
 from storage.queries import TimeRange
@@ -26,8 +26,8 @@ _TABLE_ROWS, _TABLE_BYTES = 16_384, 12 << 20
 class BulkTables:
     """`storage.bulk.BulkReader` over ClickHouse."""
 
-    def __init__(self, engine: Engine, resources: ContextTable, scopes: ContextTable) -> None:
-        self._engine, self._contexts = engine, (("resource", resources), ("scope", scopes))
+    def __init__(self, engine: Engine, contexts: Contexts) -> None:
+        self._engine, self._contexts = engine, contexts
 
     def count_days(self, table: ItemTable) -> dict[date, int]:
         """See `BulkReader.count_days`."""
@@ -61,7 +61,7 @@ class BulkTables:
             WHERE {_day(day)} AND {keyed_time_sql(column, time, bindings)}
         """
         for blocks in _gathered(self._engine.stream(sql, bindings.parameters, _STREAMING)):
-            yield self._table(blocks, schema)
+            yield self._contexts.resolve(pa.concat_tables(blocks), schema)
 
     def agent_group_keys(self, after: str, limit: int) -> list[str]:
         """See `BulkReader.agent_group_keys`."""
@@ -90,14 +90,6 @@ class BulkTables:
         source = latest_of_groups(table, schema.names, group_keys)
         rows = self._engine.query(f"SELECT {', '.join(schema.names)} FROM {source}", settings=_UNLIMITED)
         return conform(rows, schema) if rows.num_rows else schema.empty_table()
-
-    def _table(self, blocks: list[pa.Table], schema: pa.Schema) -> pa.Table:
-        rows = pa.concat_tables(blocks).rename_columns(schema.names).combine_chunks()
-        for name, table in self._contexts:
-            place = schema.get_field_index(name)
-            if place >= 0:
-                rows = rows.set_column(place, name, table.read(rows.column(name).chunk(0)))
-        return conform(rows, schema)
 
 
 def _gathered(blocks: Iterator[pa.Table]) -> Iterator[list[pa.Table]]:

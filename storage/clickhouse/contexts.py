@@ -2,13 +2,15 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from storage.clickhouse.bindings import id_list
-from storage.clickhouse.columns import ID
+from storage.clickhouse.arrow import convert
+from storage.clickhouse.bindings import one_of_ids
+from storage.clickhouse.columns import ID, stored
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.prepare import Prepared
 from storage.contexts import Context, resource_context, scope_context
@@ -90,7 +92,8 @@ class ContextTable:
             self._cached_bytes = 0
 
     def _query(self, ids: Sequence[bytes]) -> dict[bytes, bytes]:
-        sql = f"SELECT id, any(context) AS context FROM {self._table} WHERE id IN ({id_list(list(ids))}) GROUP BY id"
+        wanted = one_of_ids("id", ids)
+        sql = f"SELECT id, any(context) AS context FROM {self._table} WHERE {wanted} GROUP BY id"
         rows = self._engine.query(sql)
         found = dict(zip(rows["id"].to_pylist(), rows["context"].to_pylist(), strict=True))
         with self._lock:
@@ -102,6 +105,31 @@ class ContextTable:
                 _, dropped = self._cache.popitem(last=False)
                 self._cached_bytes -= len(dropped)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Both tables."""
+
+    resources: ContextTable
+    scopes: ContextTable
+
+    def __iter__(self) -> Iterator[ContextTable]:
+        return iter((self.resources, self.scopes))
+
+    def resolve(self, rows: pa.Table, schema: pa.Schema) -> pa.Table:
+        """Return rows with stored columns as rows of the port: contexts for ids, in the schema's order and types."""
+        if not len(rows):
+            return schema.empty_table()
+        rows = rows.combine_chunks()
+        found = (rows.column(name).chunk(0) for name in stored(schema.names))
+        columns = [self._column(column, field) for column, field in zip(found, schema, strict=True)]
+        return pa.Table.from_arrays(columns, schema=schema)
+
+    def _column(self, column: pa.Array, field: pa.Field) -> pa.Array:
+        if field.name == "resource":
+            return self.resources.read(column)
+        return self.scopes.read(column) if field.name == "scope" else convert(column, field.type)
 
 
 def _service_names(codes: list[int], items: Prepared) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from storage.clickhouse.bindings import Bindings, id_list
+from storage.clickhouse.bindings import Bindings, one_of_ids
 from storage.clickhouse.engine import Engine
 
 _MAX_GROUPS = 20_000  # of more groups than this, merging the whole table costs less than naming them
@@ -14,10 +14,10 @@ def latest_of_groups(table: str, columns: Sequence[str], group_keys: Sequence[st
     Not FINAL, which merges with its neighbours whatever it touches: 1 to 5 ms instead of 20 to 80 at 200,000 rows.
     """
     names = ", ".join(columns)
-    keys = id_list([key.encode() for key in group_keys])
+    wanted = one_of_ids("group_key", [key.encode() for key in group_keys])
     return f"""(
         SELECT {names} FROM (
-            SELECT {names}, is_deleted FROM {table} WHERE group_key IN ({keys})
+            SELECT {names}, is_deleted FROM {table} WHERE {wanted}
             ORDER BY version DESC LIMIT 1 BY group_key, id)
         WHERE is_deleted = 0)"""
 

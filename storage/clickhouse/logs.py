@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from storage.clickhouse.arrow import conform
-from storage.clickhouse.bindings import Bindings, id_list, keyed_time_sql
+from storage.clickhouse.bindings import Bindings, keyed_time_sql, one_of_ids
 from storage.clickhouse.columns import LOG_COLUMNS
 from storage.clickhouse.conditions import filter_sql
-from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.contexts import Contexts
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.fields import body_contains
 from storage.clickhouse.histogram import Histogram
@@ -45,12 +44,11 @@ class LogTable:
     def __init__(
         self,
         engine: Engine,
-        contexts: tuple[ContextTable, ContextTable],
+        contexts: Contexts,
         histogram: Histogram,
         lookups: Lookups,
     ) -> None:
-        self._engine, self._histogram, self._lookups = engine, histogram, lookups
-        self._resources, self._scopes = contexts
+        self._engine, self._contexts, self._histogram, self._lookups = engine, contexts, histogram, lookups
 
     def find(self, query: LogQuery) -> LogPage:
         """See `storage.api.LogReader.find_logs`."""
@@ -99,7 +97,7 @@ class LogTable:
         if not len(rows):
             return []
         services = (text(name) for name in rows["service_name"].to_pylist())
-        resources = self._resources.read(rows["resource_id"].chunk(0)).to_pylist()
+        resources = self._contexts.resources.read(rows["resource_id"].chunk(0)).to_pylist()
         return [LogStream(service, resource) for service, resource in zip(services, resources, strict=True)]
 
     def _search(self, query: LogQuery) -> _Search:
@@ -108,7 +106,7 @@ class LogTable:
         if query.trace_id is not None:
             parts.append(f"trace_id = {bindings.text(query.trace_id)}")
         if query.trace_ids is not None:
-            parts.append(f"trace_id IN ({id_list(list(query.trace_ids))})" if query.trace_ids else "0")
+            parts.append(one_of_ids("trace_id", query.trace_ids))
         if query.span_id is not None:
             parts.append(f"span_id = {bindings.text(query.span_id)}")
         if query.service_name is not None:
@@ -151,10 +149,4 @@ class LogTable:
             """,
             bindings.parameters,
         )
-        rows = rows.rename_columns(LOGS.names).combine_chunks()
-        for name, table in (("resource", self._resources), ("scope", self._scopes)):
-            place = LOGS.get_field_index(name)
-            ids = rows.column(name)
-            if ids.num_chunks:
-                rows = rows.set_column(place, name, table.read(ids.chunk(0)))
-        return conform(rows, LOGS) if len(rows) else LOGS.empty_table()
+        return self._contexts.resolve(rows, LOGS)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from storage.clickhouse.bindings import Bindings, id_list
+from storage.clickhouse.bindings import Bindings, one_of_ids
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.entries import MAP, entry_exists
 from storage.clickhouse.fields import scope_sql
@@ -45,7 +45,7 @@ class Answers:
             return "0"
         if len(found) > _MAX_LISTED:
             return f"({column} IN (SELECT id FROM {table} WHERE {_context_condition(lookup, bindings)}))"
-        return f"({column} IN ({id_list(found)}))"
+        return f"({one_of_ids(column, found)})"
 
     def has_key(self, lookup: Lookup) -> bool:
         """Tell whether events (links) ever had the key."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 
-from storage.clickhouse.bindings import Bindings, id_list, time_sql
+from storage.clickhouse.bindings import Bindings, id_list, one_of_ids, time_sql
 from storage.clickhouse.conditions import filter_sql
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
@@ -87,7 +87,7 @@ class _MatchingSpans:
         rows = self.engine.query(
             f"""
             SELECT DISTINCT trace_id FROM spans
-            PREWHERE trace_id IN ({id_list(list(trace_ids))})
+            PREWHERE {one_of_ids("trace_id", trace_ids)}
             WHERE {time_sql("start_time_unix_nano", time, bindings)} AND start_time_unix_nano > {edge}
                 AND {self.sql}
             """,

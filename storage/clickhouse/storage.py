@@ -6,7 +6,7 @@ from storage.clickhouse.agent_rows import AgentRows
 from storage.clickhouse.agents import AgentItems
 from storage.clickhouse.bulk import BulkTables
 from storage.clickhouse.catalogue import Catalogue
-from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.contexts import Contexts, ContextTable
 from storage.clickhouse.dependencies import DependencyCounts
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.figures import Figures
@@ -36,7 +36,7 @@ class ClickHouseStorage(Store):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._contexts = (ContextTable(engine, "resources"), ContextTable(engine, "scopes"))
+        self._contexts = Contexts(ContextTable(engine, "resources"), ContextTable(engine, "scopes"))
         self._catalogue, self._lookups = Catalogue(engine), Lookups(engine)
         span_times, log_times = self._histograms = (Histogram(engine, "spans"), Histogram(engine, "logs"))
         for histogram in self._histograms:
@@ -46,15 +46,15 @@ class ClickHouseStorage(Store):
         parts = Parts(
             writer=ClickHouseWriter(engine, self._contexts, self._catalogue, self._histograms, self._lookups, removals),
             search=TraceSearch(engine, span_times, self._lookups),
-            traces=TraceTable(engine, *self._contexts),
+            traces=TraceTable(engine, self._contexts),
             suggestions=Suggestions(engine, {Signal.TRACES: span_times, Signal.LOGS: log_times}),
             dependencies=self._dependencies,
             figures=Figures(engine, span_times),
             logs=LogTable(engine, self._contexts, log_times, self._lookups),
-            agent_items=AgentItems(engine, *self._contexts),
+            agent_items=AgentItems(engine, self._contexts),
             agent_rows=AgentRows(engine),
             agent_figures=AgentFigures(engine),
-            bulk=BulkTables(engine, *self._contexts),
+            bulk=BulkTables(engine, self._contexts),
             retention=Retention(engine, removals),
         )
         super().__init__(parts)

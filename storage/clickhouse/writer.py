@@ -9,7 +9,7 @@ import pyarrow as pa
 from storage.api import Batch
 from storage.clickhouse.catalogue import Catalogue
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS, AGENT_SPAN_COLUMNS, LOG_COLUMNS, SPAN_COLUMNS
-from storage.clickhouse.contexts import ContextTable
+from storage.clickhouse.contexts import Contexts
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.histogram import Histogram
 from storage.clickhouse.lookups import Lookups
@@ -26,7 +26,7 @@ class ClickHouseWriter:
     def __init__(
         self,
         engine: Engine,
-        contexts: tuple[ContextTable, ContextTable],
+        contexts: Contexts,
         catalogue: Catalogue,
         histograms: tuple[Histogram, Histogram],
         lookups: Lookups,

@@ -1,6 +1,8 @@
 -- Items: spans, log records, agentic spans. Times are integers: an Arrow int64 becomes a DateTime64 as *seconds*.
 -- The second that leads the sort key keeps the newest items together; ids inside it make traces contiguous. It alone is
 -- the primary key: with the ids in it, a trace by id compares itself with every mark (measured: 2.5 ms at 5 M spans).
+-- Ids are indexed for four granules together, so that a trace by id asks a quarter of the filters, and so precisely that
+-- it seldom opens the columns of a part in vain (1 ms each).
 -- Attribute values are indexed together with one of eight shares of all services: see `entries.py`. Strings keep
 -- their sizes inline ('single_stream'): fewer files to write and fsync, and maps read a third faster. Small compressed
 -- blocks: a trace is a few rows of every column. What people read (hex ids, dates) is in views: alias columns would cost
@@ -44,7 +46,7 @@ CREATE TABLE spans {on_cluster}
     service_name LowCardinality(String) CODEC(ZSTD(1)),
     day Date CODEC(ZSTD(1)),
 
-    INDEX trace_id trace_id TYPE bloom_filter(0.0005) GRANULARITY 1,
+    INDEX trace_id trace_id TYPE bloom_filter(0.0001) GRANULARITY 4,
     INDEX attribute_values arrayMap(v -> cityHash64(v, cityHash64(service_name) % 8), mapValues(attributes))
         TYPE bloom_filter(0.0025) GRANULARITY 1,
     INDEX nested_values arrayConcat(
@@ -81,7 +83,7 @@ CREATE TABLE logs {on_cluster}
     service_name LowCardinality(String) CODEC(ZSTD(1)),
     day Date CODEC(ZSTD(1)),
 
-    INDEX trace_id trace_id TYPE bloom_filter(0.0005) GRANULARITY 1,
+    INDEX trace_id trace_id TYPE bloom_filter(0.0001) GRANULARITY 4,
     INDEX body_ngrams lowerUTF8(body) TYPE ngrambf_v1(4, 8192, 2, 0) GRANULARITY 1,
     INDEX attribute_values arrayMap(v -> cityHash64(v, cityHash64(service_name) % 8), mapValues(attributes))
         TYPE bloom_filter(0.0025) GRANULARITY 1
