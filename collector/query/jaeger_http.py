@@ -4,8 +4,6 @@ Not served, so answered with 404 like any unknown path: /api/quality-metrics and
 Jaeger itself has canned sample data only (their menu entries are off in the UI), and the optional AI and OTLP proxies.
 """
 
-from collections.abc import Callable, Sequence
-
 from fastapi import APIRouter
 
 from collector.query.jaeger.metrics import metrics_router
@@ -13,7 +11,7 @@ from collector.query.jaeger.service import JaegerLimits, JaegerQueries
 from collector.query.jaeger.transform import transform_router
 from collector.query.jaeger.v1 import v1_router
 from collector.query.jaeger.v3 import v3_router
-from exporters.jaeger.transfers import Transfers
+from exporters.jaeger.transfers import FindTransfers
 from storage.api import Storage
 
 _LIMITS = JaegerLimits()
@@ -22,7 +20,7 @@ _LIMITS = JaegerLimits()
 def jaeger_router(
     storage: Storage,
     limits: JaegerLimits = _LIMITS,
-    transfers: Callable[[Sequence[bytes]], Transfers] | None = None,
+    transfers: FindTransfers | None = None,
     max_clock_skew_ns: int = 0,
 ) -> APIRouter:
     """Return all routes of Jaeger's v1 and v3 HTTP APIs.

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from collector.query.answers import example, json_answer
 from collector.query.dependencies import QueryDependencies
 from collector.query.jaeger.transfers import transfers_of
+from collector.query.jaeger_grpc.reads import spans_with_transfers
 from collector.query.overview import OVERVIEW_EXAMPLE, overview
 from collector.query.parse.ids import parse_trace_id
 from collector.query.problems import Problem, read
@@ -77,11 +78,12 @@ def traces_router(deps: QueryDependencies) -> APIRouter:
     ) -> Response:
         """All spans of a trace, as lossless OTLP JSON unless `format` or `Accept` say otherwise."""
         wanted = read("trace_id", parse_trace_id, trace_id)
-        spans = deps.storage.get_traces([wanted])
-        if spans.num_rows == 0:
+        found = next(spans_with_transfers(deps.storage, [wanted], find if format == "jaeger" else None), None)
+        if found is None:
             raise Problem("not-found", f"there is no trace {wanted.hex()}", parameter="trace_id")
+        spans, transfers = found
         if format == "jaeger":
-            return Response(_jaeger_envelope(spans, find([wanted])), media_type="application/json")
+            return Response(_jaeger_envelope(spans, transfers), media_type="application/json")
         if any(each in accept for each in _PROTOBUF_TYPES):
             return Response(traces_data(spans).SerializeToString(), media_type=_PROTOBUF_TYPES[0])
         return Response(traces_json(spans), media_type="application/json")

@@ -1,6 +1,6 @@
 """Agent transfers in Jaeger's JSON: a log and tags on the span that caused them, so that the Jaeger UI shows them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from exporters.jaeger.ids import span_id_text, trace_id_text
@@ -8,6 +8,9 @@ from exporters.jaeger.tags import Tag, bool_tag, float_tag, string_tag
 
 # Rows of `storage.schemas.TRANSFERS` as dictionaries, by the (trace id, span id) that triggered them.
 Transfers: TypeAlias = Mapping[tuple[bytes, bytes], Sequence[Mapping[str, Any]]]
+
+# Finds the transfers of traces.
+FindTransfers: TypeAlias = Callable[[Sequence[bytes]], Transfers]
 
 _TEXTS = (
     "kind",

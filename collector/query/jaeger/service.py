@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
 
-import pyarrow as pa
-
 from collector.query.jaeger.answers import NotFound, TooMuch
-from collector.query.jaeger_grpc.reads import found_ids, span_tables
+from collector.query.jaeger_grpc.reads import found_ids, span_tables, spans_with_transfers
 from exporters.jaeger.search import kind_name
-from exporters.jaeger.transfers import Transfers
+from exporters.jaeger.transfers import FindTransfers
 from exporters.jaeger.v1_json import Rendering, traces_json
 from exporters.jaeger.v3_json import resource_spans_elements
 from exporters.trace_summary import COLUMNS, TraceSummary, summarize
@@ -38,7 +36,7 @@ class JaegerQueries:
 
     storage: Storage
     limits: JaegerLimits = JaegerLimits()
-    transfers: Callable[[Sequence[bytes]], Transfers] | None = None
+    transfers: FindTransfers | None = None
     max_clock_skew_ns: int = 0
     clock: Callable[[], int] = field(default=time_ns)
 
@@ -82,13 +80,10 @@ class JaegerQueries:
     def _rendered(self, ids: Sequence[bytes], raw: bool) -> Iterator[tuple[bytes, bytes]]:
         rendering = Rendering(raw, self.max_clock_skew_ns, max_spans=self.limits.max_trace_spans)
         size = 0
-        for spans in span_tables(self.storage, ids):
-            for trace_id, trace in traces_json(spans, rendering, self._transfers(spans)):
+        for spans, transfers in spans_with_transfers(self.storage, ids, self.transfers):
+            for trace_id, trace in traces_json(spans, rendering, transfers):
                 size = self._grown(size, trace)
                 yield trace_id, trace
-
-    def _transfers(self, spans: pa.Table) -> Transfers | None:
-        return self.transfers(spans["trace_id"].unique().to_pylist()) if self.transfers else None
 
     def _grown(self, size: int, part: bytes) -> int:
         if size + len(part) > self.limits.max_answer_bytes:

@@ -1,15 +1,15 @@
 """The agent transfers that Jaeger's answers show, as storage knows them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exporters.jaeger.transfers import Transfers
+from exporters.jaeger.transfers import FindTransfers, Transfers
 from storage.agents import AgentStore, TransferQuery
 
 _MAX_TRANSFERS = 10_000
 
 
-def transfers_of(storage: AgentStore) -> Callable[[Sequence[bytes]], Transfers]:
+def transfers_of(storage: AgentStore) -> FindTransfers:
     """Return a function that finds the transfers of traces, by the (trace id, span id) that triggered them.
 
     Traces without any cost one lookup of the sort key: about 1 ms for a whole answer.

@@ -1,6 +1,6 @@
 """`jaeger.api_v2.QueryService`: Jaeger's own span model, in chunks of ten spans of one trace."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Never
 
 import grpc
@@ -15,11 +15,11 @@ from collector.query.jaeger_grpc.queries import (
     trace_id_of,
     trace_query,
 )
-from collector.query.jaeger_grpc.reads import found_ids, span_tables
+from collector.query.jaeger_grpc.reads import found_ids, spans_with_transfers
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v2_pb2 as pb
 from exporters.jaeger.model_v2 import span_message
-from exporters.jaeger.transfers import Transfers
+from exporters.jaeger.transfers import FindTransfers
 from exporters.rows import by_trace, read_spans
 from storage.api import Storage
 
@@ -34,7 +34,7 @@ class ApiV2:
         self,
         storage: Storage,
         max_clock_skew_ns: int = 0,
-        transfers: Callable[[Sequence[bytes]], Transfers] | None = None,
+        transfers: FindTransfers | None = None,
     ) -> None:
         """Answer from a store; `transfers` answers the agent transfers of traces, see `exporters.jaeger.transfers`."""
         self._storage = storage
@@ -74,8 +74,7 @@ class ApiV2:
             yield from self._chunks(ids, query.raw_traces)
 
     def _chunks(self, ids: list[bytes], raw: bool) -> Iterator[pb.SpansResponseChunk]:
-        for spans in span_tables(self._storage, ids):
-            transfers = self._transfers(spans["trace_id"].unique().to_pylist()) if self._transfers else {}
+        for spans, transfers in spans_with_transfers(self._storage, ids, self._transfers):
             for rows in by_trace(read_spans(spans)):
                 # By object, because adjusters may give a span another id.
                 caused = {id(row): transfers.get((row.trace_id, row.span_id), ()) for row in rows}

@@ -1,10 +1,12 @@
 """Reads of many traces in bounded memory: ids page by page, spans group by group."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pyarrow as pa
 
+from exporters.jaeger.transfers import FindTransfers, Transfers
 from storage.api import Storage
 from storage.queries import TraceCursor, TraceMatch, TraceQuery
 
@@ -32,12 +34,33 @@ def span_tables(storage: Storage, ids: Sequence[bytes], columns: Sequence[str] |
 
     A single trace is never split, however large it is.
     """
+    return (spans for spans, _ in _grouped(ids, lambda some: (storage.get_traces(some, columns), {})))
+
+
+def spans_with_transfers(
+    storage: Storage, ids: Sequence[bytes], find: FindTransfers | None
+) -> Iterator[tuple[pa.Table, Transfers]]:
+    """Yield what `span_tables` does, with the agent transfers of the same traces: looked up while spans are read."""
+
+    def read(some: Sequence[bytes]) -> tuple[pa.Table, Transfers]:
+        if find is None:
+            return storage.get_traces(some), {}
+        with ThreadPoolExecutor(1) as beside:
+            transfers = beside.submit(find, some)
+            return storage.get_traces(some), transfers.result()
+
+    return _grouped(ids, read)
+
+
+def _grouped(
+    ids: Sequence[bytes], read: Callable[[Sequence[bytes]], tuple[pa.Table, Transfers]]
+) -> Iterator[tuple[pa.Table, Transfers]]:
     at, group = 0, _FIRST_GROUP
     while at < len(ids):
-        table = storage.get_traces(ids[at : at + group], columns)
+        table, transfers = read(ids[at : at + group])
         at += group
         if table.num_rows:
-            yield table
+            yield table, transfers
         spans_a_trace = max(1, table.num_rows // group)
         group = min(max(_SPANS_A_GROUP // spans_a_trace, 1), _LARGEST_GROUP)
 

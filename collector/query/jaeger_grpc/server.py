@@ -17,7 +17,7 @@ from collector.query.jaeger_grpc.api_v3 import ApiV3
 from collector.query.jaeger_grpc.calls import QueryCalls
 from collector.query.jaeger_grpc.storage_v2 import StorageV2
 from exporters.jaeger.generated import api_v2_pb2, api_v3_pb2, storage_v2_pb2
-from exporters.jaeger.transfers import Transfers
+from exporters.jaeger.transfers import FindTransfers
 from storage.api import Storage
 
 _log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class JaegerGrpcServer:
         thread: LoopThread,
         exports: Callable[[], grpc.GenericRpcHandler] | None = None,
         authorize: Authorizer | None = None,
-        transfers: Callable[[Sequence[bytes]], Transfers] | None = None,
+        transfers: FindTransfers | None = None,
     ) -> None:
         """Prepare to serve; `transfers` as in `ApiV2`."""
         self._settings = settings
