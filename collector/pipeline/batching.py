@@ -30,8 +30,8 @@ class BatchLimits:
     little_rows: int = 2_000
     # When more than this many batches' rows wait for storage, answers are delayed a little, the more the fuller it is:
     # clients then settle at the pace of storage without ever standing still.
-    paced_batches: float = 2.0
-    max_pause_seconds: float = 0.08
+    paced_batches: float = 1.5
+    max_pause_seconds: float = 0.04
 
     def pause_seconds(self, backlog_rows: int) -> float:
         """Return how long to wait before the next group of requests is made durable."""

@@ -28,7 +28,7 @@ LEDGER = "ledger"
 class StoreSettings:
     """Limits of the store stage."""
 
-    max_prepared_batches: int = 2  # further closed batches wait on disk only
+    max_prepared_batches: int = 1  # beside the one being written (each some 60 MB); further ones wait on disk only
     retry_seconds: float = 1.0
     max_retry_seconds: float = 5.0
 
