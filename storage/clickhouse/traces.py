@@ -24,8 +24,9 @@ class TraceTable:
         """See `storage.api.TraceReader.get_traces`."""
         return whole_traces(trace_ids, columns, self._read)
 
-    def _read(self, ids: list[bytes], names: list[str]) -> pa.Table:
-        selected = "*" if len(names) == len(SPANS) else ", ".join(stored(names))  # 22 names take 0.7 ms to resolve
+    def _read(self, ids: list[bytes], columns: pa.Schema) -> pa.Table:
+        # Named one by one, all the columns take the engine 0.7 ms to resolve.
+        selected = "*" if len(columns) == len(SPANS) else ", ".join(stored(columns.names))
         sql = f"SELECT {selected} FROM spans PREWHERE {one_of_ids('trace_id', ids)}"
         rows = self._engine.query(sql, settings=_ONE_TRACE if len(ids) == 1 else None)
-        return self._contexts.resolve(rows, pa.schema([SPANS.field(name) for name in names]))
+        return self._contexts.resolve(rows, columns)

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from storage.postgres.database import Database, quoted
 from storage.postgres.decoding import Decoder, stored_columns
-from storage.schemas import SPANS
 from storage.traces import whole_traces
 
 # Traces read at once without a server-side cursor, which costs six round trips.
@@ -23,9 +22,8 @@ class TraceTable:
         """See `storage.api.TraceReader.get_traces`."""
         return whole_traces(trace_ids, columns, self._read)
 
-    def _read(self, ids: list[bytes], names: list[str]) -> pa.Table:
+    def _read(self, ids: list[bytes], columns: pa.Schema) -> pa.Table:
         read = self._database.query if len(ids) <= _FEW else self._database.stream
-        rows = read(
-            f"SELECT {quoted(stored_columns(names))} FROM spans WHERE trace_id = ANY(%(ids)s::bytea[])", {"ids": ids}
-        )
-        return self._decoder.table(rows, pa.schema([SPANS.field(name) for name in names]))
+        selected = quoted(stored_columns(columns.names))
+        rows = read(f"SELECT {selected} FROM spans WHERE trace_id = ANY(%(ids)s::bytea[])", {"ids": ids})
+        return self._decoder.table(rows, columns)
