@@ -8,6 +8,7 @@ from collector.banner import banner, query_url
 from collector.config.model import Config
 from collector.journal.journal import JournalLocked
 from collector.logging import configure_logging
+from collector.process import tune_process
 from collector.query.ui_index import UiError
 from collector.receivers.errors import ListenError
 from collector.service import VERSION, Service
@@ -16,16 +17,12 @@ from storage.errors import StorageRejected, StorageUnavailable
 
 _log = structlog.get_logger(__name__)
 
-# How long a thread may keep the interpreter while others want it. Python's 5 ms are longer than a whole request takes:
-# a tenth of them gave 8 % more at one client and cost nothing at sixteen.
-SWITCH_SECONDS = 0.0005
-
 
 def run(config: Config) -> int:
     """Run a service until a signal; return the exit code."""
     logs = config.service.telemetry.logs
     configure_logging(logs.format, logs.level)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    tune_process()
     service = Service(config)
     try:
         listening = service.start()
