@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import gettempdir
@@ -12,10 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from collector.bench.ingest import KINDS, IngestResult, run_ingest
-from collector.bench.load import LoadSpec
+from collector.bench.ingest import KINDS, run_ingest
 from collector.bench.query import QueryPlan, run_query
-from collector.bench.report import ingest_table, query_tables, sustained_lines, yardstick_table
+from collector.bench.report import around, best, ingest_table, query_tables, sustained_lines, yardstick_table
 from collector.bench.yardstick import INSERT_SIZES, InsertRate, YardstickSpec, measure_all
 
 app = typer.Typer()
@@ -53,13 +51,23 @@ def ingest(
     if kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--kind")
     load = replace(KINDS[kind], agentic=agentic, seconds=sustained or seconds)
-    results = []
+    alone = YardstickSpec(str(data_dir), storage, load.signal, agentic, yardstick_rows)
+    sizes = _measure_sizes(alone) if yardstick else []
+    results, rates = [], [best(sizes)] if sizes else []
     for count in [int(number) for number in clients.split(",")][: 1 if sustained else None]:
         _console.print(f"[dim]{count} clients, {load.seconds:.0f} s …[/dim]")
         results.append(run_ingest(replace(load, clients=count), _settings(storage), data_dir))
-    rates = _measure_yardstick(load, storage, yardstick_rows, data_dir) if yardstick else []
-    _show_ingest(results, rates, f"Ingest of {kind}, {load.per_request} a request", bool(sustained))
-    _write(json_file, {"ingest": [asdict(result) for result in results], "yardstick": [asdict(rate) for rate in rates]})
+        if rates:
+            rates += measure_all([replace(alone, rows_per_insert=rates[0].rows_per_insert)])
+    yardsticks = around(rates)
+    _console.print(ingest_table(results, yardsticks, f"Ingest of {kind}, {load.per_request} a request"))
+    if sustained:
+        for line in sustained_lines(results[0]):
+            _console.print(line)
+    if sizes:
+        _console.print(yardstick_table(sizes))
+    figures = {"ingest": [asdict(result) for result in results], "yardstick": [asdict(rate) for rate in sizes]}
+    _write(json_file, figures | {"yardsticks": yardsticks})
 
 
 @app.command()
@@ -83,19 +91,9 @@ def _settings(storage: str) -> dict[str, Any]:
     return {"exporters": {"storage": {"engine": storage}}}
 
 
-def _measure_yardstick(load: LoadSpec, storage: str, rows: int, scratch: Path) -> list[InsertRate]:
+def _measure_sizes(alone: YardstickSpec) -> list[InsertRate]:
     _console.print("[dim]the engine alone …[/dim]")
-    base = YardstickSpec(str(scratch), engine=storage, signal=load.signal, agentic=load.agentic, rows=rows)
-    return measure_all([replace(base, rows_per_insert=size) for size in INSERT_SIZES])
-
-
-def _show_ingest(results: Sequence[IngestResult], rates: Sequence[InsertRate], title: str, sustained: bool) -> None:
-    _console.print(ingest_table(results, rates, title))
-    if sustained:
-        for line in sustained_lines(results[0]):
-            _console.print(line)
-    if rates:
-        _console.print(yardstick_table(rates))
+    return measure_all([replace(alone, rows_per_insert=size) for size in INSERT_SIZES])
 
 
 def _write(file: Path | None, figures: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Results as tables for people, and as JSON for whoever compares runs."""
 
 from collections.abc import Sequence
+from itertools import pairwise, zip_longest
 
 from rich.table import Table
 
@@ -12,13 +13,18 @@ from collector.bench.yardstick import InsertRate
 _MIB = 1 << 20
 
 
-def best(rates: Sequence[InsertRate]) -> InsertRate | None:
+def best(rates: Sequence[InsertRate]) -> InsertRate:
     """Return the insert size that did most rows per second."""
-    return max(rates, key=lambda rate: rate.rows_per_second, default=None)
+    return max(rates, key=lambda rate: rate.rows_per_second)
 
 
-def ingest_table(results: Sequence[IngestResult], yardstick: Sequence[InsertRate], title: str) -> Table:
-    """Return one row for each number of clients."""
+def around(rates: Sequence[InsertRate]) -> list[float]:
+    """Return the rows per second of each run's yardstick: the mean of the one before and the one after it."""
+    return [(before.rows_per_second + after.rows_per_second) / 2 for before, after in pairwise(rates)]
+
+
+def ingest_table(results: Sequence[IngestResult], yardsticks: Sequence[float], title: str) -> Table:
+    """Return one row for each number of clients; `yardsticks` are rows per second, one for each or none at all."""
     table = _table(
         title,
         "clients",
@@ -33,9 +39,8 @@ def ingest_table(results: Sequence[IngestResult], yardstick: Sequence[InsertRate
         "not acknowledged",
         "generator CPU",
     )
-    yard = best(yardstick)
-    for result in results:
-        ratio = f"{result.queryable_per_second / yard.rows_per_second:.2f}" if yard else "–"
+    for result, yardstick in zip_longest(results, yardsticks):
+        ratio = f"{result.queryable_per_second / yardstick:.2f}" if yardstick else "–"
         table.add_row(
             str(result.clients),
             f"{result.acknowledged_per_second:,.0f}",

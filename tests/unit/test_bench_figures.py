@@ -13,7 +13,7 @@ from collector.bench.figures import Spread, percentile, rates, spread, steadines
 from collector.bench.ingest import IngestResult
 from collector.bench.query import QueryResult, ReadResult
 from collector.bench.questions import Corpus, questions
-from collector.bench.report import best, ingest_table, query_tables, sustained_lines, yardstick_table
+from collector.bench.report import around, best, ingest_table, query_tables, sustained_lines, yardstick_table
 from collector.bench.usage import bytes_under, usage
 from collector.bench.yardstick import InsertRate
 
@@ -41,7 +41,11 @@ def test_steadiness_compares_minutes_with_the_first():
 def test_the_best_insert_size_is_the_yardstick():
     rates_ = [InsertRate(32768, 100.0, 90.0), InsertRate(65536, 200.0, 80.0)]
     assert best(rates_) == rates_[1]
-    assert best([]) is None
+
+
+def test_the_yardstick_of_a_run_is_the_mean_of_those_around_it():
+    assert around([InsertRate(65536, rate, nan) for rate in (300.0, 200.0, 400.0)]) == [250.0, 300.0]
+    assert around([]) == []
 
 
 def test_usage_of_this_process():
@@ -86,7 +90,7 @@ def test_tables_show_the_ratio_to_the_yardstick_and_what_went_wrong():
         verdicts={"refused": 3},
         series=[100_000.0] * 12,
     )
-    text = drawn(ingest_table([result], [InsertRate(65536, 240_000.0, 200_000.0)], "t"), *sustained_lines(result))
+    text = drawn(ingest_table([result], [240_000.0], "t"), *sustained_lines(result))
     assert "0.50" in text
     assert "3 refused, 2 acknowledged but missing" in text
     assert "last minute / first minute: 1.00" in text
