@@ -41,10 +41,10 @@ def spans_with_transfers(
     storage: Storage, ids: Sequence[bytes], find: FindTransfers | None
 ) -> Iterator[tuple[pa.Table, Transfers]]:
     """Yield what `span_tables` does, with the agent transfers of the same traces: looked up while spans are read."""
+    if find is None:
+        return ((spans, {}) for spans in span_tables(storage, ids))
 
     def read(some: Sequence[bytes]) -> tuple[pa.Table, Transfers]:
-        if find is None:
-            return storage.get_traces(some), {}
         with ThreadPoolExecutor(1) as beside:
             transfers = beside.submit(find, some)
             return storage.get_traces(some), transfers.result()
