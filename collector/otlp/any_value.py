@@ -71,11 +71,12 @@ def _data(raw: pa.BinaryArray) -> tuple[Rows, Rows, Bytes] | None:
 
 def _classify(starts: Rows, ends: Rows, data: Bytes) -> tuple[Bytes, NDArray[np.bool_]]:
     """Return the letter of each value (0: to be decoded), and which are a tag, a one-byte length and bytes."""
-    last = len(data) - 1
     sizes = ends - starts
-    codes = _LETTER_OF_TAG[data[np.minimum(starts, last)]]
+    codes = _LETTER_OF_TAG.take(data.take(starts, mode="clip"))
     codes[sizes < 2] = 0
-    usual = _HAS_LENGTH[codes] & (data[np.minimum(starts + 1, last)] + 2 == sizes) & (sizes < 130)
+    usual = _HAS_LENGTH.take(codes)
+    usual &= data.take(starts + 1, mode="clip") + 2 == sizes
+    usual &= sizes < 130
     codes[sizes == 0] = ord(letters.EMPTY)
     return codes, usual
 
@@ -87,36 +88,43 @@ def _with_others(
     others = np.flatnonzero(~usual & (codes != ord(letters.EMPTY)))
     if not others.size:
         return texts
+    kinds = codes[others]
     parts: list[tuple[Rows, pa.BinaryArray]] = []
     left = []
     for code, decode in _DECODE.items():
-        rows = others[codes[others] == code]
+        rows = others[kinds == code]
         if rows.size:
             good, part = decode(rows, *data)
             parts.append((rows[good], part))
             left.append(rows[~good])
-    long = others[_HAS_LENGTH[codes[others]]]
+    long = others[_HAS_LENGTH[kinds]]
     good = _long(long, raw, data, parts)
-    left += [long[~good], others[codes[others] == 0]]
+    left += [long[~good], others[kinds == 0]]
     unusual = np.concatenate(left)
     if unusual.size:
         parts.append((unusual, _decoded(unusual, raw, codes)))
+    places = np.arange(len(texts))
     rows = np.concatenate([part[0] for part in parts])
-    mask = np.zeros(len(texts), np.bool_)
-    mask[rows] = True
-    replacements = pa.concat_arrays([part[1] for part in parts]).take(pa.array(np.argsort(rows, kind="stable")))
-    return pc.replace_with_mask(texts, pa.array(mask), replacements)
+    places[rows] = np.arange(len(texts), len(texts) + len(rows))
+    # a third of the time of `replace_with_mask` (measured)
+    return pa.concat_arrays([texts, *(part[1] for part in parts)]).take(pa.array(places))
 
 
 def _ints(rows: Rows, starts: Rows, ends: Rows, data: Bytes) -> tuple[NDArray[np.bool_], pa.BinaryArray]:
-    at, sizes = starts[rows] + 1, ends[rows] - starts[rows] - 1
-    good = (sizes <= 10) & (data[ends[rows] - 1] < 0x80)
-    numbers = np.zeros(len(rows), np.uint64)
-    for place in range(int(min(sizes.max(), 10))):
-        inside = sizes > place
-        byte = data[np.where(inside, at + place, 0)]
-        good &= ~inside | (byte >= 0x80) | (sizes == place + 1)
-        numbers |= np.where(inside, (byte & 0x7F).astype(np.uint64) << np.uint64(7 * place), np.uint64(0))
+    at = starts[rows] + 1
+    sizes = ends[rows] - at
+    byte = data[at]
+    numbers = (byte & 0x7F).astype(np.uint64)
+    good = (byte < 0x80) & (sizes == 1)
+    longer = np.flatnonzero((byte >= 0x80) & (sizes <= 10))
+    for place in range(1, 10):
+        longer = longer[sizes[longer] > place]
+        if not longer.size:
+            break
+        byte = data[at[longer] + place]
+        numbers[longer] |= (byte & 0x7F).astype(np.uint64) << np.uint64(7 * place)
+        good[longer] = (byte < 0x80) & (sizes[longer] == place + 1)
+        longer = longer[byte >= 0x80]
     return good, pa.array(numbers[good].view(np.int64)).cast(pa.string()).view(pa.binary())
 
 
