@@ -1,6 +1,7 @@
 """Which decoded items can never be stored: vectorised checks over the columns of one decode call."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -30,15 +31,14 @@ class Verdict:
 def check(signal: Signal, parts: Layout, requests: int, contexts: Contexts) -> Verdict:
     """Judge every item. Log records are always storable: bad ids only dissociate them (OTLP logs.proto)."""
     rejected = {}
-    request_of_item = parts.request_of_item
     if signal is Signal.TRACES and len(parts.items):
         bad_trace = ~valid_ids(parts.items.field("trace_id"), 16)
         bad_span = ~valid_ids(parts.items.field("span_id"), 8) & ~bad_trace
         for reason, bad in ((INVALID_TRACE_ID, bad_trace), (INVALID_SPAN_ID, bad_span)):
             if bad.any():
-                rejected[reason] = np.bincount(request_of_item[bad], minlength=requests)
+                rejected[reason] = np.bincount(parts.request_of_item[bad], minlength=requests)
     return Verdict(
-        items=np.bincount(request_of_item, minlength=requests),
+        items=parts.items_of_request,
         rejected=rejected,
         malformed=_malformed(parts, requests, contexts),
     )
@@ -46,14 +46,15 @@ def check(signal: Signal, parts: Layout, requests: int, contexts: Contexts) -> V
 
 def valid_ids(ids: pa.BinaryArray, size: int) -> NDArray[np.bool_]:
     """Tell which ids have the right length and are not all zero."""
-    offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
-    right_size = np.diff(offsets) == size
-    if len(ids) == 0 or ids.buffers()[2] is None:
+    _, offset_bytes, id_bytes = ids.buffers()
+    if len(ids) == 0 or id_bytes is None:
         return np.zeros(len(ids), np.bool_)
-    data = np.frombuffer(ids.buffers()[2], np.uint8)
+    offsets = np.frombuffer(offset_bytes, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    right_size = offsets[1:] - offsets[:-1] == size
+    data = np.frombuffer(id_bytes, np.uint8)
     if right_size.all():
         words = data[offsets[0] : offsets[-1]].reshape(-1, size).view(np.uint64)
-        return np.asarray(words.any(axis=1), np.bool_)
+        return np.asarray(reduce(np.bitwise_or, words.T) != 0, np.bool_)
     starts = offsets[:-1][right_size]
     nonzero = data[starts[:, None] + np.arange(size)].any(axis=1)
     right_size[right_size] = nonzero
