@@ -23,7 +23,7 @@ def is_ascii(column: pa.BinaryArray) -> bool:
         return True
     ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     used = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
-    return used.size == 0 or int(used.max()) < 0x80
+    return used.size == 0 or int(np.max(used)) < 0x80
 
 
 def validity(column: pa.Array) -> NDArray[np.bool_]:

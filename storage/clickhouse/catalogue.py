@@ -76,7 +76,7 @@ class Catalogue:
         parts = -(-rows.num_rows // _KEY_ROWS)
         self._turn = (self._turn + 1) % parts
         part = rows.slice(self._turn * _KEY_ROWS, _KEY_ROWS)
-        day = int(items.days.max())
+        day = int(np.max(items.days))
         keys = {(day, signal.value, Level.ITEM.value, key) for key in _distinct_keys(part.column("attributes"))}
         if signal is Signal.TRACES:
             # All of these, not a part: searches leave events and links out when no such key was ever seen.

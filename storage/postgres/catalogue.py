@@ -112,7 +112,7 @@ class Catalogue:
         found = [_of_names(self._services, named)]
         if signal is Signal.TRACES:
             found.append(_of_names(self._operations, _operations(items)))
-        day = int(items.days.max())
+        day = int(np.max(items.days))
         keys = [(day, (signal.value, level, key)) for level, key in _keys(signal, items)]
         return [*found, _of_names(self._keys, keys)]
 
