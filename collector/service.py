@@ -17,6 +17,8 @@ from collector.pipeline.api import Ingest
 from collector.receivers.listening import check_free
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.otlp_http import OtlpHttpReceiver
+from collector.receivers.tls_files import TlsFiles
+from collector.receivers.tls_metrics import CertificateCollector
 from collector.receivers.zipkin import ZipkinReceiver
 from collector.state import ServiceState
 from collector.storing import Storing
@@ -49,6 +51,7 @@ class Service:
         self._storing: Storing | None = None
         self._answering: Answering | None = None
         self._receivers: list[OtlpGrpcReceiver | OtlpHttpReceiver | ZipkinReceiver] = []
+        self._tls: dict[str, TlsFiles] = {}
 
     def start(self) -> Listening:
         """Start every part, receivers last: what is accepted has somewhere to go.
@@ -85,6 +88,7 @@ class Service:
         self._storing = storing = Storing(self._config, metrics)
         self._undo.callback(storing.close)
         metrics.watch(self.state, storing.ledger.snapshot)
+        metrics.registry.register(CertificateCollector(self._tls.copy))
         thread = self._undo.enter_context(LoopThread("baton-grpc"))
         self._answering = answering = Answering(self._config, storing, thread, metrics, self.state, VERSION)
         self._undo.callback(answering.close)
@@ -123,7 +127,10 @@ class Service:
     def _started(self, receiver: OtlpGrpcReceiver | OtlpHttpReceiver | ZipkinReceiver, host: str) -> Address:
         receiver.start()
         self._receivers.append(receiver)
-        return Address(host, receiver.port)
+        address = Address(host, receiver.port)
+        if receiver.tls is not None:
+            self._tls[str(address)] = receiver.tls
+        return address
 
     def _close_receivers(self) -> None:
         for receiver in self._receivers:

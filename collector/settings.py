@@ -200,7 +200,10 @@ def jaeger_grpc(written: JaegerGrpc) -> JaegerGrpcSettings:
 
 def tls(written: Tls | None) -> TlsSettings | None:
     """Return the files of a TLS endpoint."""
-    return TlsSettings(written.cert_file, written.key_file, written.client_ca_file) if written else None
+    if written is None:
+        return None
+    interval = written.reload_interval.total_seconds()
+    return TlsSettings(written.cert_file, written.key_file, written.client_ca_file, interval)
 
 
 def cors(written: Cors | None) -> CorsSettings | None:

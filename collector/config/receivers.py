@@ -26,6 +26,9 @@ class Tls(Section):
     client_ca_file: Path | None = Field(
         default=None, description="CA that client certificates must come from; set it to require them (mTLS)."
     )
+    reload_interval: Duration = setting(
+        "1m", ge=timedelta(0), description="How often renewed files are looked for, at most; 0s: never."
+    )
 
     @field_validator("cert_file", "key_file", "client_ca_file")
     @classmethod

@@ -25,6 +25,10 @@ INTRODUCTION = """# Configuration
   reference takes the type it spells (`${env:PORT}` can be a number), and stays as spelled where a text is wanted (a
   password of digits). A variable without value and default is an error.
 - **Durations** carry their unit: `500ms`, `5s`, `1h30m`, `7d`. **Sizes**: `64MiB`, `10GB`, or a number of bytes.
+- **TLS.** Renewed certificates, keys and client CAs of a listener are taken up while it runs, at the first connection
+  or scrape of `/metrics` after `reload_interval`; open connections live on as they are. Files that cannot be used, such
+  as a certificate without its key, change nothing: the log says `tls_reload_failed` once, and they are tried again
+  after each interval. [metrics.md](metrics.md) has the figure that tells when a certificate ends.
 - **Errors.** `baton validate --config FILE` lists everything that is wrong, each with the path of its key, and exits
   with 1. Unknown keys are errors. `baton validate --print` shows the configuration in force, secrets as asterisks.
 

@@ -3,15 +3,16 @@
 import asyncio
 import socket
 import ssl
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 
 from collector.http_limits import limited_protocol
 from collector.loop_thread import LoopThread
 from collector.receivers.errors import ListenError
-from collector.receivers.listening import BACKLOG, check_tls, open_sockets
+from collector.receivers.listening import BACKLOG, open_sockets
 from collector.receivers.settings import HttpSettings
+from collector.receivers.tls_files import TlsFiles
 
 _POLL_SECONDS = 0.005
 
@@ -24,6 +25,7 @@ class HttpServer:
         self._thread = LoopThread("baton-otlp-http")
         self._config = _config(settings, app)
         self._server = uvicorn.Server(self._config)
+        self._tls: TlsFiles | None = None
         self._serving: asyncio.Future[None] | None = None
         self._sockets: list[socket.socket] = []
 
@@ -32,10 +34,16 @@ class HttpServer:
         """The port it listens on, 0 before `start` and after `close`."""
         return int(self._sockets[0].getsockname()[1]) if self._sockets else 0
 
+    @property
+    def tls(self) -> TlsFiles | None:
+        """Its TLS files, None before `start` and for plain text."""
+        return self._tls
+
     def start(self) -> None:
         """Listen. Raises: ListenError when the address cannot be had or a TLS file cannot be used."""
         if self._settings.tls is not None:
-            check_tls(self._settings.tls)
+            self._tls = files = TlsFiles(self._settings.tls)
+            self._config.ssl_context_factory = lambda *_: _NewestContext(files)
         self._sockets = open_sockets(self._settings.host, self._settings.port)
         self._thread.start()
         self._thread.call(self._start())
@@ -65,8 +73,25 @@ class HttpServer:
             await self._serving
 
 
+class _NewestContext(ssl.SSLContext):
+    """Hands each new connection to the context of the newest files; a connection keeps the one it began with.
+
+    A whole context, not a renewed certificate in the old one: that would go on trusting a CA that was taken away, and
+    resume sessions of its clients.
+    """
+
+    def __new__(cls, _: TlsFiles) -> Self:
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+        """Begin a connection; event loops call this for each."""
+        return self._files.current().context.wrap_bio(*args, **options)
+
+
 def _config(settings: HttpSettings, app: Any) -> uvicorn.Config:
-    tls = settings.tls
     return uvicorn.Config(
         app,
         http=limited_protocol(settings.header_seconds),
@@ -79,8 +104,4 @@ def _config(settings: HttpSettings, app: Any) -> uvicorn.Config:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=settings.keep_alive_seconds,
-        ssl_certfile=tls.cert_file if tls else None,
-        ssl_keyfile=tls.key_file if tls else None,
-        ssl_ca_certs=str(tls.client_ca_file) if tls and tls.client_ca_file else None,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca_file else ssl.CERT_NONE,
     )

@@ -1,11 +1,9 @@
-"""Listening sockets and their TLS files, with errors that people understand."""
+"""Listening sockets, with errors that people understand."""
 
 import errno
 import socket
-import ssl
 
 from collector.receivers.errors import ListenError
-from collector.receivers.settings import TlsSettings
 
 BACKLOG = 1024
 
@@ -36,17 +34,6 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
 def check_free(host: str, port: int) -> None:
     """Return when a port could be listened on now. Raises: ListenError."""
     _close(open_sockets(host, port))
-
-
-def check_tls(tls: TlsSettings) -> None:
-    """Return when the files hold what they should. Raises: ListenError."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-        if tls.client_ca_file is not None:
-            context.load_verify_locations(tls.client_ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ListenError(f"TLS files {tls.cert_file}, {tls.key_file} cannot be used: {error}") from error
 
 
 def _open(family: int, address: tuple[object, ...]) -> socket.socket:

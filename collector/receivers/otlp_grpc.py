@@ -17,8 +17,9 @@ from collector.receivers.answers import Answers
 from collector.receivers.auth import Anyone, Authenticator
 from collector.receivers.errors import ListenError
 from collector.receivers.grpc_calls import SERVICES, ExportCalls
-from collector.receivers.listening import check_free, check_tls
+from collector.receivers.listening import check_free
 from collector.receivers.settings import GrpcSettings
+from collector.receivers.tls_files import LoadedTls, TlsFiles
 
 _log = structlog.get_logger(__name__)
 
@@ -37,17 +38,25 @@ class OtlpGrpcReceiver:
         self._server: grpc.aio.Server | None = None
         self._calls: ExportCalls | None = None
         self._port = 0
+        self._tls: TlsFiles | None = None
 
     @property
     def port(self) -> int:
         """The port it listens on, 0 before `start`."""
         return self._port
 
+    @property
+    def tls(self) -> TlsFiles | None:
+        """Its TLS files, None before `start` and for plain text."""
+        return self._tls
+
     def start(self) -> None:
         """Listen. Raises: ListenError when the address cannot be had or a TLS file cannot be used."""
         settings = self._settings
         check_free(settings.host, settings.port)  # grpc itself does not tell why it could not bind
-        credentials = _credentials(settings)
+        if settings.tls is not None:
+            self._tls = TlsFiles(settings.tls)  # grpc itself would start with files it cannot use
+        credentials = _credentials(self._tls) if self._tls else None
         try:
             self._port = self._thread.call(self._start(credentials))
         except RuntimeError as error:
@@ -90,14 +99,27 @@ class OtlpGrpcReceiver:
         return port
 
 
-def _credentials(settings: GrpcSettings) -> grpc.ServerCredentials | None:
-    tls = settings.tls
-    if tls is None:
-        return None
-    check_tls(tls)  # grpc itself would start with files it cannot use
-    pair = (tls.key_file.read_bytes(), tls.cert_file.read_bytes())
-    client_ca = tls.client_ca_file.read_bytes() if tls.client_ca_file else None
-    return grpc.ssl_server_credentials([pair], client_ca, require_client_auth=client_ca is not None)
+def _credentials(files: TlsFiles) -> grpc.ServerCredentials:
+    """Return credentials that take up renewed files: grpc asks for them before each handshake."""
+    served = files.current()
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal served
+        newest = files.current()
+        if newest is served:
+            return None
+        served = newest
+        return _configuration(newest)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(served),
+        renewed,  # type: ignore[arg-type]  # None is "no change", which the stubs do not know
+        require_client_authentication=served.client_ca is not None,
+    )
+
+
+def _configuration(tls: LoadedTls) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(tls.key, tls.certificates)], tls.client_ca)
 
 
 def _options(settings: GrpcSettings) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ from collector.receivers.auth import Anyone, Authenticator
 from collector.receivers.http_app import HttpApp
 from collector.receivers.http_server import HttpServer
 from collector.receivers.settings import HttpSettings
+from collector.receivers.tls_files import TlsFiles
 
 _WORKERS = 2  # they take turns with the loop's thread, so that large JSON bodies do not hold up small requests
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,11 @@ class OtlpHttpReceiver:
     def port(self) -> int:
         """The port it listens on, 0 before `start`."""
         return self._server.port
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """Its TLS files, None before `start` and for plain text."""
+        return self._server.tls
 
     def start(self) -> None:
         """Listen. Raises: ListenError when the address cannot be had or a TLS file cannot be used."""

@@ -9,11 +9,15 @@ MAX_REQUEST_BYTES = 64 * MIB  # recommended by the OTLP specification since 1.11
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """PEM files of a listening endpoint. With `client_ca_file`, clients must show a certificate from that CA."""
+    """PEM files of a listening endpoint. With `client_ca_file`, clients must show a certificate from that CA.
+
+    Changed files are looked for at most every `reload_seconds`; 0: never.
+    """
 
     cert_file: Path
     key_file: Path
     client_ca_file: Path | None = None
+    reload_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

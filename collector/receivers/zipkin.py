@@ -27,6 +27,7 @@ from collector.receivers.http_coding import decoder_for
 from collector.receivers.http_server import HttpServer
 from collector.receivers.settings import HttpSettings
 from collector.receivers.status import failure_of, headers_of
+from collector.receivers.tls_files import TlsFiles
 from exporters.zipkin.from_zipkin import MalformedZipkin, otlp_request
 from storage.queries import Signal
 
@@ -48,6 +49,11 @@ class ZipkinReceiver:
     def port(self) -> int:
         """The port it listens on, 0 before `start`."""
         return self._server.port
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """Its TLS files, None before `start` and for plain text."""
+        return self._server.tls
 
     def start(self) -> None:
         """Listen. Raises: ListenError when the address cannot be had or a TLS file cannot be used."""

@@ -15,6 +15,7 @@ from collector.query.app import build_app
 from collector.query.dependencies import QueryDependencies
 from collector.query.server import QueryServer
 from collector.receivers.listening import open_sockets
+from collector.receivers.tls_metrics import CertificateCollector
 from collector.state import ServiceState
 from storage.api import Batch, Storage
 from storage.queries import Signal
@@ -53,6 +54,7 @@ def service() -> Service:
 def deps(storage: Storage, service: Service) -> QueryDependencies:
     metrics = Metrics("1.2.3")
     metrics.watch(lambda: service.state, service.ledger.snapshot)
+    metrics.registry.register(CertificateCollector(dict))
     return QueryDependencies(
         storage=storage, ledger=service.ledger, state=lambda: service.state, metrics=metrics, version="1.2.3"
     )
