@@ -17,8 +17,8 @@ def equal_texts(value: str) -> tuple[str, ...]:
     texts = [value]
     if isinstance(number, int) or number.is_integer():
         texts.append(str(int(number)))
-    as_double = _double(number)
-    if as_double is not None and (as_double == number or math.isnan(as_double)):
+    as_double = nearest_double(number)
+    if as_double == number or math.isnan(as_double):
         texts += [str(pa.scalar(as_double).cast(pa.string())), repr(as_double)]
     return tuple(dict.fromkeys(texts))
 
@@ -31,11 +31,12 @@ def parse_id(value: str) -> bytes | None:
         return None
 
 
-def _double(number: int | float) -> float | None:
+def nearest_double(number: int | float) -> float:
+    """Return the number as a double; an integer beyond all doubles becomes an infinity."""
     try:
         return float(number)
     except OverflowError:
-        return None
+        return math.inf if number > 0 else -math.inf
 
 
 def parse_number(value: str) -> int | float | None:

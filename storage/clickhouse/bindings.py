@@ -1,9 +1,9 @@
 """Values bound to a query: texts travel as hex, because query parameters are read with escapes and must be text."""
 
-import math
 from collections.abc import Sequence
 
 from storage.clickhouse.engine import Parameters
+from storage.equality import nearest_double
 from storage.queries import TimeRange
 
 MAX_UINT64 = 2**64 - 1
@@ -45,7 +45,7 @@ class Bindings:
             return self._bind(value, "Int64")
         if -(2**127) <= value < 2**127:
             return self._bind(value, "Int128")
-        return self.double(float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value))
+        return self.double(nearest_double(value))
 
     def double(self, value: float) -> str:
         """Bind a double."""

@@ -1,7 +1,7 @@
 """Conditions on the item's own fields to SQL."""
 
 from storage.clickhouse.bindings import Bindings
-from storage.equality import parse_number
+from storage.equality import nearest_double, parse_number
 from storage.fields import IDS, NUMBERS, SCOPE_TEXTS, TEXTS, ZERO_IS_A_VALUE, wanted_id
 from storage.queries import FieldCondition, Op, Signal, SpanField
 
@@ -81,7 +81,7 @@ def _ordered_text(column: str, condition: FieldCondition, bindings: Bindings) ->
     number = parse_number(condition.value)
     if number is None:
         return "0"
-    return f"ifNull(toFloat64OrNull({column}) {condition.op.value} {bindings.double(float(number))}, 0)"
+    return f"ifNull(toFloat64OrNull({column}) {condition.op.value} {bindings.double(nearest_double(number))}, 0)"
 
 
 def _number(column: str, condition: FieldCondition, bindings: Bindings) -> str:

@@ -2,7 +2,7 @@
 
 import math
 
-from storage.equality import equal_texts, parse_number
+from storage.equality import equal_texts, nearest_double, parse_number
 from storage.postgres.bindings import Bindings
 from storage.postgres.regexes import to_postgres
 from storage.queries import Condition, Op
@@ -56,12 +56,5 @@ def _ordered(value: str, condition: Condition, letter: str | None, bindings: Bin
     sign = condition.op.value
     if letter == "i":  # integers stay exact: as doubles those beyond 2**53 would compare wrongly
         return f"(CASE WHEN {value} ~ {_INTEGER} THEN {value}::numeric {sign} {bindings.number(number)} ELSE false END)"
-    bound = bindings.double(_as_double(number))
+    bound = bindings.double(nearest_double(number))
     return f"(CASE WHEN {value} ~ {_DOUBLE} THEN {value}::float8 {sign} {bound} ELSE false END)"
-
-
-def _as_double(number: int | float) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.copysign(math.inf, number)

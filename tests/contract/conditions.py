@@ -15,6 +15,7 @@ from storage.queries import (
 )
 from tests.contract.items import ALL_TIME, event, link, resource, scope, span
 
+BEYOND_DOUBLES = "9" * 400
 ODD = 'it\'s \\ \x00 \n {x:String} "q" ÿ😀 \\N'
 SPAN = span(
     [
@@ -65,6 +66,8 @@ MATCHING: list[Filter] = [
     condition("int", Op.LT, "123.5"),
     condition("big", Op.EQ, str(2**53 + 1)),
     condition("big", Op.GT, str(2**53)),
+    condition("big", Op.GT, f"-{BEYOND_DOUBLES}"),
+    condition("double", Op.LT, BEYOND_DOUBLES),
     condition("double", Op.EQ, "1.5"),
     condition("double", Op.EQ, "1.50"),
     condition("double", Op.GT, "1"),
@@ -96,6 +99,7 @@ MATCHING: list[Filter] = [
     FieldCondition(SpanField.STATUS, Op.EQ, "2"),
     FieldCondition(SpanField.STATUS_MESSAGE, Op.CONTAINS, "oo"),
     FieldCondition(SpanField.DURATION, Op.GE, "5000"),
+    FieldCondition(SpanField.DURATION, Op.LT, BEYOND_DOUBLES),
     FieldCondition(SpanField.SCOPE_NAME, Op.EQ, "tracer"),
     FieldCondition(SpanField.SCOPE_VERSION, Op.EQ, "2.1"),
     FieldCondition(SpanField.SCOPE_VERSION, Op.EXISTS),
@@ -122,6 +126,10 @@ FAILING: list[Filter] = [
     condition("big", Op.EQ, str(2**53)),
     condition("big", Op.GT, str(2**53 + 1)),
     condition("big", Op.GT, str(2**200)),
+    condition("big", Op.GT, BEYOND_DOUBLES),
+    condition("big", Op.EQ, BEYOND_DOUBLES),
+    condition("double", Op.LT, f"-{BEYOND_DOUBLES}"),
+    condition("nan", Op.LT, BEYOND_DOUBLES),
     condition("digits", Op.EQ, "123.0"),
     condition("digits", Op.GT, "1"),
     condition("nan", Op.GT, "0"),
@@ -136,6 +144,8 @@ FAILING: list[Filter] = [
     FieldCondition(SpanField.NAME, Op.EQ, "Checkout"),
     FieldCondition(SpanField.KIND, Op.EQ, "two"),
     FieldCondition(SpanField.DURATION, Op.GT, "5000"),
+    FieldCondition(SpanField.DURATION, Op.EQ, f"-{BEYOND_DOUBLES}"),
+    FieldCondition(SpanField.NAME, Op.LT, BEYOND_DOUBLES),
     FieldCondition(SpanField.BODY, Op.EQ, "checkout"),
     FieldCondition(SpanField.EVENT_NAME, Op.EQ, "event"),
     AnyOf(()),

@@ -8,6 +8,7 @@ from collector.query.loki.logql import parse_logql, parse_selection
 from collector.query.loki.syntax import LogQl, LogSelection
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
+from collector.query.parse.numbers import parse_count
 from collector.query.parse.times import parse_time
 from collector.query.ranges import EVERYTHING
 from storage.queries import TimeRange
@@ -86,11 +87,12 @@ def read_limit(parameters: Mapping[str, str], default: int, maximum: int) -> int
     text = parameters.get("limit", "")
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+    limit = _parsed("limit", parse_count, text)
+    if limit < 1:
         raise BadParameter("invalid limit: must be a positive number")
-    if int(text) > maximum:
+    if limit > maximum:
         raise BadParameter(f"invalid limit: at most {maximum} lines")
-    return int(text)
+    return limit
 
 
 def read_oldest_first(parameters: Mapping[str, str]) -> bool:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.query.parse.durations import parse_duration
+from collector.query.parse.durations import parse_nanoseconds
 from collector.query.parse.enums import parse_kind, parse_severity, parse_status
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_span_id, parse_trace_id
@@ -45,7 +45,7 @@ def _as_is(text: str) -> str:
 
 
 def _duration(text: str) -> str:
-    return text if text.isascii() and text.isdigit() else str(parse_duration(text))
+    return str(parse_nanoseconds(text))
 
 
 def _span_id(text: str) -> str:

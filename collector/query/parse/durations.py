@@ -4,6 +4,7 @@ import re
 from fractions import Fraction
 
 from collector.query.parse.errors import ParseError
+from collector.query.parse.numbers import is_count, parse_count
 
 _UNITS = {
     "ns": 1,
@@ -20,6 +21,11 @@ _UNITS = {
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([a-zµμ]+)", re.ASCII)
 _LARGEST = 2**63 - 1
 _MAX_CHARS = 64
+
+
+def parse_nanoseconds(text: str) -> int:
+    """Return a duration with its unit, or a bare number of nanoseconds."""
+    return parse_count(text) if is_count(text) else parse_duration(text)
 
 
 def parse_duration(text: str) -> int:

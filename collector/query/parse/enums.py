@@ -1,9 +1,11 @@
 """Span kinds, status codes and severities by name or by OTLP number."""
 
 from collector.query.parse.errors import ParseError
+from collector.query.parse.numbers import is_count
 
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 STATUSES = ("unset", "ok", "error")
+_MOST_DIGITS = 9  # fit into 32 bits
 _SEVERITIES = ("trace", "debug", "info", "warn", "error", "fatal")
 _SEVERITY_NAMES = {
     f"{name}{step or ''}": index * 4 + max(step, 1) for index, name in enumerate(_SEVERITIES) for step in (0, 2, 3, 4)
@@ -22,7 +24,7 @@ def parse_status(text: str) -> int:
 
 def parse_severity(text: str) -> int:
     """Return the OTLP number (1 to 24) of a severity such as warn, ERROR2 or 13."""
-    if text.isascii() and text.isdigit() and 0 <= int(text) <= 24:
+    if is_count(text) and len(text) <= _MOST_DIGITS and int(text) <= 24:
         return int(text)
     found = _SEVERITY_NAMES.get(text.lower().removeprefix("severity_number_"))
     if found is None:
@@ -44,7 +46,7 @@ def severity_name(number: int) -> str:
 
 
 def _parse(text: str, prefix: str, numbers: dict[str, int]) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 10:
+    if is_count(text) and len(text) <= _MOST_DIGITS:
         return int(text)
     found = numbers.get(text.lower().removeprefix(prefix.lower()))
     if found is None:

@@ -5,7 +5,7 @@ Attributes compare as texts, so `.http.status_code = 200` also finds "200", whic
 
 from collections.abc import Callable
 
-from collector.query.parse.durations import parse_duration
+from collector.query.parse.durations import parse_nanoseconds
 from collector.query.parse.errors import ParseError
 from collector.query.parse.regexes import parse_regex
 from collector.query.tempo.fields import SERVICE_NAME, Attribute, Intrinsic, Target, TraceFact, word_reader
@@ -130,7 +130,7 @@ def _nanoseconds(value: Token) -> str:
     """Return a duration, quoted or not: Grafana's form quotes what does not look like a number."""
     if value.kind is Kind.FIELD:
         raise ParseError("expected a duration such as 10ms")
-    return value.text if value.text.isdigit() else str(parse_duration(value.text))
+    return str(parse_nanoseconds(value.text))
 
 
 def _is_plain(text: str) -> bool:

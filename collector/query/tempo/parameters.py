@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
+from collector.query.parse.numbers import parse_count
 from collector.query.ranges import EVERYTHING
 from collector.query.tempo.fields import SERVICE_NAME, TraceFact
 from collector.query.tempo.logfmt import parse_logfmt
@@ -79,6 +80,7 @@ def _number(parameters: Mapping[str, str], name: str, default: int, maximum: int
     text = parameters.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or int(text) < at_least:
-        raise BadParameter(f"invalid {name}: must be a {'positive ' if at_least else ''}number")
-    return min(int(text), maximum)
+    number = _parsed(name, parse_count, text)
+    if number < at_least:
+        raise BadParameter(f"invalid {name}: must be a positive number")
+    return min(number, maximum)

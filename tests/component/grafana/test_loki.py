@@ -212,6 +212,7 @@ def test_series(http: httpx.Client) -> None:
         ("query_range", {"query": "topk(1, rate({}[1m]))"}, "invalid query at position 0: topk is not supported"),
         ("query_range", {"query": "{}", "limit": "0"}, "invalid limit"),
         ("query_range", {"query": "{}", "limit": "5001"}, "at most 5000"),
+        ("query_range", {"query": "{}", "limit": "9" * 5000}, "invalid limit"),
         ("query_range", {"query": "{}", "direction": "up"}, "invalid direction"),
         ("query_range", {"query": "{}", "start": "2", "end": "1"}, "invalid end"),
         ("query_range", {"query": "rate({}[1m])", "step": "0"}, "invalid step"),

@@ -118,6 +118,8 @@ def test_pages_follow_one_another(http: httpx.Client, order: str) -> None:
         ("trace_id=xyz", "trace_id"),
         ("span_id=" + "0" * 17, "span_id"),
         ("severity=loud", "severity"),
+        ("severity=" + "9" * 5000, "severity"),
+        ("attr=log:severity%3D" + "9" * 5000, "attr"),
         ("where=event:name=x", "where"),
         ("order=sideways", "order"),
         ("format=xml", "format"),

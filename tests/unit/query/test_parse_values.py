@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.query.parse.durations import parse_duration
+from collector.query.parse.durations import parse_duration, parse_nanoseconds
 from collector.query.parse.enums import kind_name, parse_kind, parse_severity, parse_status, severity_name
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_span_id, parse_trace_id
@@ -48,6 +48,13 @@ def test_durations(text: str, expected: int) -> None:
 def test_bad_durations(text: str) -> None:
     with pytest.raises(ParseError):
         parse_duration(text)
+
+
+def test_a_bare_number_is_nanoseconds() -> None:
+    assert [parse_nanoseconds(text) for text in ("0", "007", "1ms")] == [0, 7, 1_000_000]
+    for text in ("²", "٣", "-1", "1e3", "9" * 21, "9" * 5000):  # Python takes the first for a digit, not for a number
+        with pytest.raises(ParseError):
+            parse_nanoseconds(text)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +118,11 @@ def test_names_and_numbers() -> None:
         "",
     ]
     assert (kind_name(3), kind_name(77)) == ("client", "77")
-    for parse, text in ((parse_kind, "master"), (parse_status, ""), (parse_severity, "25")):
+    for parse, text in (
+        (parse_kind, "master"),
+        (parse_status, ""),
+        (parse_severity, "25"),
+        (parse_severity, "9" * 5000),
+    ):
         with pytest.raises(ParseError):
             parse(text)
