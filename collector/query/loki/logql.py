@@ -15,6 +15,7 @@ from collector.query.loki.syntax import Constant, LogQl, LogSelection, Metric
 from collector.query.loki.tokens import Kind, tokens
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
+from collector.query.parse.where import MAX_DEPTH
 
 _FUNCTIONS = ("count_over_time", "rate")
 
@@ -22,7 +23,7 @@ _FUNCTIONS = ("count_over_time", "rate")
 def parse_logql(query: str) -> LogQl:
     """Return what the query says; raise ParseError with the position of the first mistake."""
     cursor = Cursor(tokens(query))
-    found = _query(cursor)
+    found = _query(cursor, 0)
     if cursor.next.kind is not Kind.END:
         raise ParseError("expected the end of the query", cursor.next.position)
     return found
@@ -36,9 +37,11 @@ def parse_selection(query: str) -> LogSelection:
     return found
 
 
-def _query(cursor: Cursor) -> LogQl:
+def _query(cursor: Cursor, depth: int) -> LogQl:
+    if depth > MAX_DEPTH:
+        raise ParseError(f"nested deeper than {MAX_DEPTH} levels", cursor.next.position)
     if cursor.skip("("):
-        found = _query(cursor)
+        found = _query(cursor, depth + 1)
         cursor.expect(")")
         return found
     if cursor.next.kind is not Kind.NAME:

@@ -101,6 +101,7 @@ class _Compiler:
 
     def __init__(self, storage: KeyNames) -> None:
         self._storage = storage
+        self._known: dict[Level, list[str]] = {}
         self.filters: list[Filter] = []
         self.service_name: str | None = None
         self.trace_id: bytes | None = None
@@ -165,8 +166,9 @@ class _Compiler:
         """Return the attribute keys that become a label; only those with an underscore can be several."""
         if "_" not in name:
             return [name]
-        known = self._storage.attribute_keys(Signal.LOGS, level, limit=_MAX_KEYS)
-        return [key for key in known if label_name(key) == name]
+        if level not in self._known:
+            self._known[level] = self._storage.attribute_keys(Signal.LOGS, level, limit=_MAX_KEYS)
+        return [key for key in self._known[level] if label_name(key) == name]
 
 
 def holds(matcher: Matcher, text: str) -> bool:

@@ -79,7 +79,7 @@ def _add_queries(router: APIRouter, storage: Storage) -> None:
         steps = Steps.aligned(span, read_step(request.query_params, span))
         if isinstance(asked, Constant):
             points = range(steps.first, steps.last + 1, steps.step)
-            values = [[point / 1e9, f"{asked.value:g}"] for point in points]
+            values = [[point / 1e9, asked.text] for point in points]
             return result("matrix", [{"metric": {}, "values": values}])
         return result("matrix", matrix(storage, asked, steps))
 
@@ -90,7 +90,7 @@ def _add_queries(router: APIRouter, storage: Storage) -> None:
         at = read_time(request.query_params, "time", now)
         at = now if at is None else at
         if isinstance(asked, Constant):
-            return result("vector", [{"metric": {}, "value": [at / 1e9, f"{asked.value:g}"]}])
+            return result("vector", [{"metric": {}, "value": [at / 1e9, asked.text]}])
         if isinstance(asked, LogSelection):
             raise BadParameter("log queries are not supported as an instant query type; use query_range")
         return result("vector", vector(storage, asked, at))

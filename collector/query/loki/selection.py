@@ -42,14 +42,33 @@ def read_selection(cursor: Cursor) -> LogSelection:
         matchers.append(_matcher(cursor))
         if not cursor.skip(","):
             break
+    _check_size(len(matchers), cursor)
     cursor.expect("}")
     stages: list[Stage] = []
+    conditions = len(matchers)
     while cursor.at("|", *_LINE_FILTERS):
-        position = cursor.next.position
         stages.append(_line_filter(cursor) if cursor.at(*_LINE_FILTERS) else _pipe(cursor))
-        if len(stages) + len(matchers) > MAX_CONDITIONS:
-            raise ParseError(f"more than {MAX_CONDITIONS} matchers and stages", position)
+        conditions += max(_size(stages[-1]), 1)
+        _check_size(conditions, cursor)
     return LogSelection(tuple(matchers), tuple(stages))
+
+
+def _size(stage: Stage) -> int:
+    """Return how many comparisons a stage makes."""
+    match stage:
+        case Both(parts) | Either(parts):
+            return sum(map(_size, parts))
+        case LineFilter(values=values):
+            return len(values)
+        case _:
+            return 1
+
+
+def _check_size(conditions: int, cursor: Cursor) -> None:
+    if conditions > MAX_CONDITIONS:
+        raise ParseError(
+            f"more than {MAX_CONDITIONS} matchers, stages and conditions before this", cursor.next.position
+        )
 
 
 def _matcher(cursor: Cursor) -> Matcher:
@@ -71,8 +90,6 @@ def _line_filter(cursor: Cursor) -> LineFilter:
         if value.kind is not Kind.TEXT:
             raise ParseError("expected a quoted text", value.position)
         values.append(attempt(value, parse_regex, "") if operator in {"|~", "!~"} else value.text)
-        if len(values) > MAX_CONDITIONS:
-            raise ParseError(f"more than {MAX_CONDITIONS} texts", value.position)
         if cursor.next.text != "or" or cursor.next.kind is not Kind.NAME:
             return LineFilter(operator, tuple(values))
         cursor.take()
@@ -110,8 +127,6 @@ def _any(cursor: Cursor, depth: int) -> LabelFilter:
 def _all(cursor: Cursor, depth: int) -> LabelFilter:
     parts = [_test(cursor, depth)]
     while (cursor.next.kind is Kind.NAME and cursor.next.text == "and") or cursor.at(","):
-        if len(parts) >= MAX_CONDITIONS:
-            raise ParseError(f"more than {MAX_CONDITIONS} conditions", cursor.next.position)
         cursor.take()
         parts.append(_test(cursor, depth))
     return parts[0] if len(parts) == 1 else Both(tuple(parts))

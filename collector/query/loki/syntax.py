@@ -1,5 +1,6 @@
 """What a LogQL query says, as values."""
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -88,6 +89,13 @@ class Constant:
     """A number that is the same at any time: `vector(1)+vector(1)`."""
 
     value: float
+
+    @property
+    def text(self) -> str:
+        """The number as Prometheus writes a sample: every digit, `NaN`, `+Inf`."""
+        if not math.isfinite(self.value):
+            return "NaN" if math.isnan(self.value) else f"{self.value:+}".title()
+        return str(int(self.value)) if self.value.is_integer() else repr(self.value)
 
 
 LogQl: TypeAlias = LogSelection | Metric | Constant

@@ -12,6 +12,7 @@ def parse_regex(text: str) -> str:
     """Return the expression as it is; raise ParseError when it is none."""
     try:
         pc.match_substring_regex(_NOTHING, text)  # Arrow's own RE2
+        pc.match_substring_regex(_NOTHING, _grouped(text))  # a \Q without \E would take the group's end for text
     except pa.ArrowInvalid as error:
         raise ParseError(
             f"not a regular expression (RE2): {str(error).removeprefix('Invalid regular expression: ')}"
@@ -21,4 +22,8 @@ def parse_regex(text: str) -> str:
 
 def regex_matches(pattern: str, text: str) -> bool:
     """Tell whether the text matches somewhere, `.` including line ends. RE2, so no pattern takes long."""
-    return bool(pc.match_substring_regex(pa.scalar(text), f"(?s:{pattern})").as_py())
+    return bool(pc.match_substring_regex(pa.scalar(text), _grouped(pattern)).as_py())
+
+
+def _grouped(pattern: str) -> str:
+    return f"(?s:{pattern})"

@@ -221,6 +221,13 @@ def test_series(http: httpx.Client) -> None:
             {"query": "rate({}[1m])", "start": "0", "end": str(T0), "step": "1s"},
             "more than 11000 points",
         ),
+        ("query_range", {"query": "(" * 5000}, "invalid query at position 33: nested deeper than 32 levels"),
+        ("query_range", {"query": "{" + ",".join(['a_b="x"'] * 65) + "}"}, "more than 64 matchers"),
+        ("query_range", {"query": "{} | " + " or ".join(['a_b="x"'] * 65)}, "more than 64 matchers"),
+        ("query_range", {"query": "{} | (" + ",".join(['a="x"'] * 40) + ") | (" + ",".join(["a>1"] * 40) + ")"}, "64"),
+        ("query_range", {"query": '{} |= "a"' + ' or "b"' * 64}, "more than 64 matchers"),
+        ("query_range", {"query": "{}" + "| decolorize" * 65}, "more than 64 matchers"),
+        ("query_range", {"query": "{a=~`\\Qabc`}"}, "invalid query at position 4: not a regular expression"),
         ("query", {"query": "{}"}, "not supported as an instant query"),
         ("query", {}, "invalid query at position 0"),
         ("series", {"match[]": "x"}, "invalid match[]"),
@@ -230,6 +237,23 @@ def test_mistakes_name_the_place(http: httpx.Client, path: str, parameters: dict
     answer = http.get(f"{API}/{path}", params=parameters)
     assert answer.status_code == 400
     assert message in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sample"),
+    [
+        ("vector(1234567)", "1234567"),
+        ("vector(0.1)+vector(0.2)", "0.30000000000000004"),
+        ("vector(1e999)", "+Inf"),
+        ("vector(-1e999)", "-Inf"),
+        ("vector(nan)", "NaN"),
+    ],
+)
+def test_constants_keep_their_digits(http: httpx.Client, query: str, sample: str) -> None:
+    (series,) = http.get(f"{API}/query", params={"query": query}).json()["data"]["result"]
+    assert series["value"][1] == sample
+    (series,) = http.get(f"{API}/query_range", params={"query": query, "step": "1h"}).json()["data"]["result"]
+    assert {text for _, text in series["values"]} == {sample}
 
 
 def test_live_tail(server: str, storage: Storage) -> None:

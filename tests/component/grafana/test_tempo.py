@@ -148,6 +148,7 @@ def test_older_search(http: httpx.Client) -> None:
         ({"q": '{.a="x" || rootName="b"}'}, "invalid q at position 8"),
         ({"q": '{!(.a="x" && rootName="b")}'}, "invalid q at position 1"),
         ({"q": "{.a=~`(`}"}, "invalid q at position 5: not a regular expression"),
+        ({"q": "{.a=~`\\Qabc`}"}, "invalid q at position 5: not a regular expression"),
         ({"q": "{}", "limit": "0"}, "invalid limit"),
         ({"q": "{}", "limit": "9" * 5000}, "invalid limit"),
         ({"q": '{traceDuration > "²"}'}, "invalid q at position 17: expected a duration"),
