@@ -22,7 +22,7 @@ PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """New records, oldest first; `skipped` when there were more than a page since the last poll."""
+    """New records, oldest first; `skipped` when there were more than a page since the last poll, or the start."""
 
     rows: list[dict[str, Any]]
     skipped: bool
@@ -60,7 +60,7 @@ class LogTail:
         rows.reverse()
         fresh = self._unseen(rows)
         silent = self._first and self._start is None
-        skipped = not self._first and page.next is not None and len(fresh) == len(rows)
+        skipped = not silent and page.next is not None and len(fresh) == len(rows)
         self._first = False
         self._seen = {key: found for key, found in self._seen.items() if found[0] >= overlap}
         return News([] if silent else fresh, skipped)

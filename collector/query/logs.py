@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from collector.query.answers import example, json_answer
 from collector.query.dependencies import QueryDependencies
@@ -92,41 +94,64 @@ def logs_router(deps: QueryDependencies) -> APIRouter:
     return router
 
 
+@dataclass(slots=True)
+class _Places:
+    """How many live tails may be open at the same time, and how many are. Used on one event loop."""
+
+    most: int
+    taken: int = 0
+
+
+class _Tail(StreamingResponse):
+    """A live tail. It takes its place when it begins to be sent, and gives it back however it ends."""
+
+    def __init__(self, events: AsyncIterator[bytes], places: _Places) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, headers=headers, media_type="text/event-stream")
+        self._places = places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until the client or the server ends it; a problem when no place is free."""
+        places = self._places
+        if places.taken >= places.most:
+            problem = Problem("too-many-tails", "close one first", retry_after=10, limit=places.most)
+            await problem.response()(scope, receive, send)
+            return
+        places.taken += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            places.taken -= 1
+
+
 class _Tails:
-    """The open live tails; lives on the event loop."""
+    """Begins live tails; lives on the event loop."""
 
     def __init__(self, deps: QueryDependencies) -> None:
         self._deps = deps
-        self._open = 0
+        self._places = _Places(deps.limits.max_tails)
 
     def open(self, parameters: TailFilter) -> Response:
         deps = self._deps
         if deps.stopping.is_set():
             raise Problem("draining", "the server is shutting down")
-        if self._open >= deps.limits.max_tails:
-            raise Problem("too-many-tails", "close one first", retry_after=10, limit=deps.limits.max_tails)
         start = None
         if parameters.start is not None:
             start = read("start", lambda text: parse_time(text, deps.clock()), parameters.start)
         tail = LogTail(deps.storage, parameters.query, start)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(tail), headers=headers, media_type="text/event-stream")
+        return _Tail(self._events(tail), self._places)
 
     async def _events(self, tail: LogTail) -> AsyncIterator[bytes]:
-        self._open += 1
-        try:
-            spoken = time.monotonic()
-            yield b": open\n\n"
-            while not self._deps.stopping.is_set():
-                events = await self._poll(tail)
-                if not events and time.monotonic() - spoken > _HEARTBEAT_SECONDS:
-                    events = b": still here\n\n"
-                if events:
-                    spoken = time.monotonic()
-                    yield events
-                await asyncio.sleep(_POLL_SECONDS)
-        finally:
-            self._open -= 1
+        spoken = time.monotonic()
+        yield b": open\n\n"
+        while not self._deps.stopping.is_set():
+            events = await self._poll(tail)
+            if not events and time.monotonic() - spoken > _HEARTBEAT_SECONDS:
+                events = b": still here\n\n"
+            if events:
+                spoken = time.monotonic()
+                yield events
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _poll(self, tail: LogTail) -> bytes:
         try:

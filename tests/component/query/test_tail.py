@@ -1,15 +1,18 @@
 """The live tail: over HTTP, and poll by poll against the real engine."""
 
+import asyncio
 import itertools
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import httpx
 import orjson
 import pytest
 
 from collector.query import log_tail
+from collector.query.dependencies import QueryDependencies
 from collector.query.log_search import LogFilter
 from collector.query.log_tail import OVERLAP_NS, LogTail
 from storage.api import Storage
@@ -87,6 +90,15 @@ def test_a_flood_shows_the_newest_and_says_so(storage: Storage, second: int, mon
     assert tail.poll(T0 + (second + 2) * SECOND).rows == []
 
 
+def test_a_long_history_shows_the_newest_and_says_so(
+    storage: Storage, second: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_tail, "PAGE", 3)
+    write(storage, *((second * 1000 + index, str(index)) for index in range(4)))
+    news = tail_of(storage, T0 + second * SECOND).poll(T0 + (second + 1) * SECOND)
+    assert ([row["body"] for row in news.rows], news.skipped) == (["1", "2", "3"], True)
+
+
 def test_what_is_remembered_is_forgotten(storage: Storage, second: int) -> None:
     tail = tail_of(storage)
     bodies(tail, second)
@@ -121,3 +133,21 @@ def test_bad_filters_are_refused_before_the_stream(http: httpx.Client) -> None:
     for parameters, parameter in (("where=a", "where"), ("severity=x", "severity"), ("start=x", "start")):
         answer = http.get(f"/api/v1/logs/tail?{parameters}")
         assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
+
+
+def test_no_more_tails_are_open_than_may_be_however_many_come_at_once(
+    http: httpx.Client, deps: QueryDependencies
+) -> None:
+    async def statuses(count: int) -> list[int]:
+        async with httpx.AsyncClient(base_url=http.base_url, timeout=30) as client, AsyncExitStack() as open_ones:
+            tail = httpx.Request("GET", http.base_url.join("/api/v1/logs/tail"))
+            answers = await asyncio.gather(*(client.send(tail, stream=True) for _ in range(count)))
+            for answer in answers:
+                open_ones.push_async_callback(answer.aclose)
+            return [answer.status_code for answer in answers]
+
+    most = deps.limits.max_tails
+    assert sorted(asyncio.run(statuses(3 * most))) == [200] * most + [503] * 2 * most
+    deadline = time.monotonic() + 10
+    while 503 in asyncio.run(statuses(most)):  # closed ones give their places back once the server notices
+        assert time.monotonic() < deadline
