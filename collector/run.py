@@ -8,7 +8,7 @@ from collector.banner import banner, query_url
 from collector.config.model import Config
 from collector.journal.journal import JournalLocked
 from collector.logging import configure_logging
-from collector.process import tune_process
+from collector.process import spare_what_stays, tune_process
 from collector.query.ui_index import UiError
 from collector.receivers.errors import ListenError
 from collector.service import VERSION, Service
@@ -31,6 +31,7 @@ def run(config: Config) -> int:
     except (ListenError, UiError, JournalLocked, StorageUnavailable, StorageRejected, OSError, ValueError) as error:
         sys.stderr.write(f"Baton cannot start: {error}\n")
         return 1
+    spare_what_stays()
     stop = StopSignal()
     if logs.format == "json":  # whoever asked for lines of JSON parses every line
         _log.info("ready", version=VERSION, query=query_url(config, listening))
