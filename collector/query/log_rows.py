@@ -22,7 +22,7 @@ def plain_rows(records: pa.Table) -> list[dict[str, Any]]:
 
 def text_line(row: dict[str, Any]) -> str:
     """Return a plain row as one line without its end: time, severity, service, body, attributes, trace id."""
-    body = row["body"] or ""
+    body = "" if row["body"] is None else row["body"]
     if not isinstance(body, str):
         body = orjson.dumps(body).decode()
     words = [row["time"], (row["severity"] or "-").ljust(5), row["service"] or "-", row["event_name"] or "", body]
