@@ -29,6 +29,7 @@ from collector.query.loki.plan import plan
 from collector.query.loki.syntax import Constant, LogSelection
 from collector.query.loki.tail import Tails
 from storage.api import Storage
+from storage.errors import StorageRejected, StorageUnavailable
 
 PREFIX = "/loki"
 _DEFAULT_LINES, _MAX_LINES = 100, 5_000
@@ -61,7 +62,11 @@ def loki_router(storage: Storage, stopping: threading.Event, max_tails: int = 16
         except BadParameter as error:
             await socket.close(1008, str(error)[:100])
             return
-        wanted = await run_in_threadpool(plan, asked, storage)
+        try:
+            wanted = await run_in_threadpool(plan, asked, storage)
+        except (StorageUnavailable, StorageRejected) as error:
+            await socket.close(1013, str(error)[:100])
+            return
         await tails.serve(socket, wanted, start)
 
     return router

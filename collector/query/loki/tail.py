@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -38,8 +37,14 @@ class Tails:
         if self._open >= self._most:
             await socket.close(1013, f"{self._open} live tails are open")
             return
-        await socket.accept()
         self._open += 1
+        try:
+            await socket.accept()
+            await self._follow(socket, wanted, start)
+        finally:
+            self._open -= 1
+
+    async def _follow(self, socket: WebSocket, wanted: Plan, start: int | None) -> None:
         gone = asyncio.ensure_future(_disconnected(socket))
         try:
             tail = LogTail(self._storage, wanted.query, start, lambda records: _rows(records, wanted))
@@ -51,7 +56,6 @@ class Tails:
         except WebSocketDisconnect:
             pass  # between two polls: nothing is lost
         finally:
-            self._open -= 1
             gone.cancel()
 
     async def _send(self, socket: WebSocket, tail: LogTail) -> None:
@@ -75,6 +79,5 @@ def _rows(records: pa.Table, wanted: Plan) -> list[dict[str, Any]]:
 
 async def _disconnected(socket: WebSocket) -> None:
     """Return when the client has gone; what it sends is ignored."""
-    with suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_text()
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass

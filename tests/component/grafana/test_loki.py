@@ -273,6 +273,18 @@ def test_live_tail(server: str, storage: Storage) -> None:
     assert [line for _, line in stream["values"]] == ["news 1", "news 2"]
 
 
+def test_what_a_tail_s_client_sends_is_ignored(server: str, storage: Storage) -> None:
+    query = quote('{service_name="heard"}')
+    with connect(f"ws://{server}{API}/tail?query={query}&start=now-1h") as socket:
+        for frame in (b"\x00\xff", "text"):
+            socket.send(frame)
+        records = [LogRecord(time_unix_nano=time.time_ns(), body=any_value("still here"))]
+        logs = table(Signal.LOGS, logs_message({"heard": records}))
+        storage.write(Batch(f"tail-{uuid.uuid4()}", SPANS.empty_table(), logs, AGENT_SPANS.empty_table()))
+        (stream,) = json.loads(socket.recv(timeout=10))["streams"]
+    assert [line for _, line in stream["values"]] == ["still here"]
+
+
 def test_a_tail_of_a_bad_query_is_refused(server: str) -> None:
     with pytest.raises(InvalidStatus) as caught, connect(f"ws://{server}{API}/tail?query=x"):
         pass
