@@ -11,3 +11,7 @@ class StorageRejected(Exception):
 
 class QueryLimitExceeded(StorageRejected):
     """A read hit its time or memory limit; a narrower query may succeed."""
+
+
+class QueryCancelled(StorageRejected):
+    """A read was ended because nobody waits for its answer any more (`storage.cancelling`)."""

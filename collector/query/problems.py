@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from collector.query.parse.errors import ParseError
-from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
+from storage.errors import QueryCancelled, QueryLimitExceeded, StorageRejected, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:baton:problem:"
@@ -119,6 +119,7 @@ def install(app: FastAPI) -> None:
     for kind in (Problem, RequestValidationError, HTTPException, StorageUnavailable, StorageRejected):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
+    app.add_exception_handler(QueryCancelled, _answer_nobody)
     app.add_exception_handler(Exception, _answer_unexpected)
 
 

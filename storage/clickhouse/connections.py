@@ -28,7 +28,8 @@ class Connections:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._pool = _pool(settings)
+        self._pool = _pool(settings, settings.connections)
+        self._spare_pool = _pool(settings, 1)
         self._clients: dict[str, Client] = {}
         self._order = list(settings.endpoints)
         self._lock = threading.Lock()
@@ -51,10 +52,19 @@ class Connections:
                 self._put_last(endpoint)
         raise StorageUnavailable("no endpoint is configured")
 
+    def run_beside(self, client: Client, statement: str) -> None:
+        """Run a statement on the server of a client that `run` gave, though every connection may be in use."""
+        endpoint = next(name for name, known in self._clients.items() if known is client)
+        try:
+            _connect(endpoint, self._settings, self._spare_pool).command(statement)
+        except ClickHouseError as error:
+            raise_port_error(error)
+
     def close(self) -> None:
         """Close the connections; requests after this are refused. Idempotent."""
         self._closed = True
         self._pool.clear()
+        self._spare_pool.clear()
 
     def _put_last(self, endpoint: str) -> None:
         with self._lock:
@@ -68,11 +78,11 @@ class Connections:
         if found is None:
             found = _connect(endpoint, self._settings, self._pool)
             with self._lock:
-                self._clients.setdefault(endpoint, found)
+                found = self._clients.setdefault(endpoint, found)
         return found
 
 
-def _pool(settings: ServerSettings) -> PoolManager:
+def _pool(settings: ServerSettings, size: int) -> PoolManager:
     def text(path: Path | None) -> str | None:
         return str(path) if path is not None else None
 
@@ -81,7 +91,7 @@ def _pool(settings: ServerSettings) -> PoolManager:
         ca_cert=text(settings.ca_file),
         client_cert=text(settings.cert_file),
         client_cert_key=text(settings.key_file),
-        maxsize=settings.connections,
+        maxsize=size,
         block=True,
     )
     return made

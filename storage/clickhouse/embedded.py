@@ -20,6 +20,7 @@ from storage.agents import AgentStorage
 from storage.clickhouse.dialect import Dialect
 from storage.clickhouse.engine import Parameters, Settings
 from storage.clickhouse.errors import raise_port_error
+from storage.clickhouse.marks import Marks
 from storage.clickhouse.options import INSERT, deduplication, limits
 from storage.clickhouse.settings import MIB, EmbeddedSettings
 from storage.clickhouse.storage import open_storage
@@ -70,6 +71,7 @@ class EmbeddedEngine:
         self._slots = threading.Semaphore(settings.connections)
         self._limit = settings.connections
         self._closed = False
+        self._marks = Marks()
         try:
             first = _connect(self._address)
             first.query(f"CREATE DATABASE IF NOT EXISTS {_DATABASE} ENGINE = Atomic")
@@ -98,9 +100,9 @@ class EmbeddedEngine:
 
     def query(self, sql: str, parameters: Parameters | None = None, settings: Settings | None = None) -> pa.Table:
         """See `Engine.query`."""
-        with self._connection() as connection:
+        with self._connection() as connection, self._marks.marked(settings, self._run_beside) as marked:
             try:
-                result = connection.query(sql + _settings_clause(settings), "ArrowStream", params=parameters)
+                result = connection.query(sql + _settings_clause(marked), "ArrowStream", params=parameters)
             except RuntimeError as error:
                 raise_port_error(error)
             data = result.bytes()
@@ -170,6 +172,14 @@ class EmbeddedEngine:
                 connection.close()
                 raise
             self._free.put(connection)
+
+    def _run_beside(self, sql: str) -> None:
+        """Run a statement though every connection may be in use."""
+        with contextlib.closing(self._open_connection()) as connection:
+            try:
+                connection.query(sql, "Null")
+            except RuntimeError as error:
+                raise_port_error(error)
 
     def _open_connection(self) -> Any:
         try:

@@ -33,6 +33,7 @@ class Engine(Protocol):
         """Run a SELECT; strings come back as `binary`, low-cardinality columns as plain values.
 
         `parameters` fill `{name:Type}`. Texts are bound as hex and decoded in SQL with `unhex` (see `bindings`).
+        Ends with `QueryCancelled` when its caller has gone away (`storage.cancelling`).
         """
         ...
 

@@ -7,6 +7,7 @@ along, so that each shard stores its part once.
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from storage.agents import AgentStorage
 from storage.clickhouse.connections import Connections
 from storage.clickhouse.dialect import ClusterDialect, Dialect
 from storage.clickhouse.engine import Parameters, Settings
+from storage.clickhouse.marks import Marks
 from storage.clickhouse.options import INSERT, deduplication
 from storage.clickhouse.settings import ServerSettings
 from storage.clickhouse.setup import prepare, setup_errors
@@ -34,6 +36,7 @@ class ServerEngine:
         """Connect, and see that the servers can be used; see `prepare` for what is raised."""
         self._settings = settings
         self._connections = Connections(settings)
+        self._marks = Marks()
         try:
             self._version = prepare(self._connections, settings)
         except BaseException:
@@ -61,8 +64,14 @@ class ServerEngine:
 
     def query(self, sql: str, parameters: Parameters | None = None, settings: Settings | None = None) -> pa.Table:
         """See `Engine.query`."""
-        bound, options = dict(parameters or {}), dict(settings or {})
-        data = self._connections.run(lambda client: client.raw_query(sql, bound, options, "ArrowStream"))
+        bound = dict(parameters or {})
+
+        def ask(client: Client) -> bytes:
+            beside = partial(self._connections.run_beside, client)
+            with self._marks.marked(settings, beside) as marked:
+                return client.raw_query(sql, bound, dict(marked), "ArrowStream")
+
+        data = self._connections.run(ask)
         with _whole_answers(), pa.ipc.open_stream(pa.py_buffer(data)) as reader:
             return reader.read_all()
 

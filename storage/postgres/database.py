@@ -10,7 +10,8 @@ from psycopg import sql
 from psycopg.types.string import ByteaBinaryLoader
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from storage.errors import StorageRejected
+from storage.cancelling import stoppable
+from storage.errors import StorageRejected, StorageUnavailable
 from storage.postgres.errors import STOPPED, port_errors
 from storage.postgres.settings import PostgresSettings
 
@@ -18,6 +19,7 @@ MIN_VERSION = 15
 # Connections for writes: two of a large batch, agent transfers, retention.
 WRITERS = 4
 _LOCK_SECONDS = 20
+_CANCEL_SECONDS = 5.0
 # Rows fetched at once through a server-side cursor.
 _FETCH = 2_000
 _LOWERS = ("", 'COLLATE "und-x-icu"', 'COLLATE "pg_c_utf8"', 'COLLATE "C.utf8"', 'COLLATE "en_US.utf8"')
@@ -100,14 +102,26 @@ class Database:
         """Run a read, once more when the connection had been lost: the server may have been restarted long ago."""
         with port_errors():
             try:
-                with self._connection(self._readers) as connection:
+                with self._reader() as connection:
                     return run(connection, sql.encode(), values)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if error.sqlstate in STOPPED:
                     raise
                 self._readers.check()
-                with self._connection(self._readers) as connection:
+                with self._reader() as connection:
                     return run(connection, sql.encode(), values)
+
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """Give a connection for reads, whose query ends when its caller has gone away."""
+        with self._connection(self._readers) as connection:
+            stop = _Stop(connection)
+            try:
+                with stoppable(stop):
+                    yield connection
+            finally:
+                if stop.is_pending:
+                    connection.close()  # what the server takes up late must not hit another's query
 
     @staticmethod
     def _query(connection: Connection, statement: bytes, parameters: Parameters) -> list[Row]:
@@ -175,6 +189,22 @@ class Database:
         }
         for name, value in options.items():
             connection.execute(sql.SQL("SET {} = {}").format(sql.Identifier(name), _value(name, value)))
+
+
+class _Stop:
+    """Ends what runs on a connection; `is_pending` when the server may not have taken that up yet."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.is_pending = False
+
+    def __call__(self) -> None:
+        try:
+            with port_errors():
+                self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        except StorageUnavailable:
+            self.is_pending = True
+            raise
 
 
 def _value(name: str, value: str) -> sql.Composable:

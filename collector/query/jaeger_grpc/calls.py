@@ -6,7 +6,8 @@ The functions read from storage, so they run on threads; the event loop only mov
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from typing import Any, TypeAlias
+from contextvars import copy_context
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
@@ -17,7 +18,9 @@ from google.protobuf.message_factory import GetMessageClass
 
 from collector.query.dependencies import Authorizer
 from collector.query.jaeger_grpc.errors import CallFailed, as_status, invalid
+from storage.cancelling import Cancellation
 
+Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
 
 # One request in; one message out, or an iterator of messages where the method is a stream.
@@ -68,7 +71,7 @@ class QueryCalls(grpc.GenericRpcHandler):
 
         async def call(body: bytes, context: _Context) -> bytes:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._executor, answer, body)
+                return await self._run(Cancellation(), answer, body)
             except Exception as error:  # noqa: BLE001 (the edge: every exception becomes a status)
                 return await _abort(descriptor, context, error)
 
@@ -84,15 +87,25 @@ class QueryCalls(grpc.GenericRpcHandler):
                 yield message.SerializeToString()
 
         async def call(body: bytes, context: _Context) -> AsyncIterator[bytes]:
-            stream = answers(body)
-            loop = asyncio.get_running_loop()
+            stream, cancellation = answers(body), Cancellation()
             try:
-                while (message := await loop.run_in_executor(self._executor, next, stream, None)) is not None:
+                while (message := await self._run(cancellation, next, stream, None)) is not None:
                     yield message
             except Exception as error:  # noqa: BLE001 (the edge: every exception becomes a status)
                 await _abort(descriptor, context, error)
 
         return call
+
+    async def _run(self, cancellation: Cancellation, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a function on a thread; what it reads ends when the client goes away, for grpc cancels the call then."""
+        loop = asyncio.get_running_loop()
+        with cancellation.covering():
+            context = copy_context()
+        try:
+            return await loop.run_in_executor(self._executor, lambda: context.run(function, *arguments))
+        except asyncio.CancelledError:
+            loop.run_in_executor(None, cancellation.cancel)  # not on this executor, which may be full of such reads
+            raise
 
 
 def _reader(descriptor: MethodDescriptor) -> Callable[[bytes], Message]:

@@ -2,7 +2,7 @@
 
 import grpc
 
-from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
+from storage.errors import QueryCancelled, QueryLimitExceeded, StorageRejected, StorageUnavailable
 
 
 class CallFailed(Exception):
@@ -25,6 +25,7 @@ def not_found() -> CallFailed:
 
 # The first row that the error is an instance of counts.
 _TABLE = (
+    (QueryCancelled, grpc.StatusCode.CANCELLED),
     (QueryLimitExceeded, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StorageRejected, grpc.StatusCode.INVALID_ARGUMENT),
     (StorageUnavailable, grpc.StatusCode.UNAVAILABLE),

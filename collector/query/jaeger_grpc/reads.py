@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 
 import pyarrow as pa
@@ -46,7 +47,7 @@ def spans_with_transfers(
 
     def read(some: Sequence[bytes]) -> tuple[pa.Table, Transfers]:
         with ThreadPoolExecutor(1) as beside:
-            transfers = beside.submit(find, some)
+            transfers = beside.submit(copy_context().run, find, some)
             return storage.get_traces(some), transfers.result()
 
     return _grouped(ids, read)
