@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.group import Group
+from collector.processors.agent_transfers.identity.langgraph import failed
 from collector.processors.agent_transfers.model import Span
 from collector.processors.agent_transfers.semantics import AgentFields, counted_model_calls
-
-_STATUS_ERROR = 2
+from collector.processors.agent_transfers.tree import ROOT
 
 
 @dataclass(slots=True)
@@ -57,6 +57,8 @@ def find_runs(group: Group) -> list[AgentRun]:
             continue
         run = by_number[around.number] if around else _outside(nameless, span, fields)
         _account(run, group, index, spends)
+    for number, run in by_number.items():
+        run.conversation_id = run.conversation_id or group.conversation_of(group.activations.by_number[number].top)
     return sorted([*by_number.values(), *nameless.values()], key=lambda run: (run.start_time_unix_nano, run.id))
 
 
@@ -71,7 +73,7 @@ def _run(group: Group, activation: Activation) -> AgentRun:
         conversation_id=activation.conversation,
         start_time_unix_nano=activation.start,
         end_time_unix_nano=max(activation.end, activation.start),
-        error=any(group.forest.spans[member].status_code == _STATUS_ERROR for member in activation.members),
+        error=any(failed(group.forest.spans[member]) for member in activation.members),
     )
 
 
@@ -96,7 +98,8 @@ def _outside(nameless: dict[bytes, AgentRun], span: Span, fields: AgentFields) -
 def _account(run: AgentRun, group: Group, index: int, spends: bool) -> None:
     fields = group.facts[index].fields
     run.user_id = run.user_id or fields.user_id
-    run.conversation_id = run.conversation_id or fields.conversation_id
+    if not run.conversation_id and fields.conversation_id and group.tool_above(index) == ROOT:
+        run.conversation_id = fields.conversation_id  # what a tool opens is another conversation
     if group.facts[index].is_tool:
         run.tool_calls += 1
     if not spends:

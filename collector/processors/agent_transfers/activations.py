@@ -73,6 +73,7 @@ def _collect(forest: Forest, facts: tuple[Facts, ...], runs: dict[int, Run]) -> 
     """Walk from the roots down: a run below a run of the same agent is the same activation."""
     candidates: list[Activation] = []
     nearest = [NO_ACTIVATION] * len(forest.spans)
+    beside: dict[tuple[int, str], int] = {}
     for index in forest.top_down:
         above = forest.parent[index]
         around = nearest[above] if above != ROOT else NO_ACTIVATION
@@ -82,10 +83,30 @@ def _collect(forest: Forest, facts: tuple[Facts, ...], runs: dict[int, Run]) -> 
         elif around >= 0 and same_agent(candidates[around].name, run.name):
             nearest[index] = around
             _join(candidates[around], index, forest.spans[index], facts[index], run)
+        elif (twin := _twin(forest, candidates, beside.get((above, normal(run.name))), index, run)) is not None:
+            nearest[index] = twin
+            _join(candidates[twin], index, forest.spans[index], facts[index], run)
         else:
-            nearest[index] = len(candidates)
+            nearest[index] = beside[above, normal(run.name)] = len(candidates)
             candidates.append(_open(len(candidates), index, forest.spans[index], facts[index], run, around))
     return candidates, nearest
+
+
+def _twin(forest: Forest, candidates: list[Activation], before: int | None, index: int, run: Run) -> int | None:
+    """Return the run right beside that this span records again: one of the two is a bare mark within the other's time.
+
+    Traceloop marks a LangGraph agent's run by a span without children beside the node that runs it.
+    """
+    if before is None or forest.parent[index] == ROOT:
+        return None
+    other = candidates[before]
+    if {run.strength, other.strength} != {Strength.NODE, Strength.STRONG}:
+        return None
+    mark, node = (index, other.top) if run.strength == Strength.STRONG else (other.top, index)
+    inside, around = forest.spans[mark], forest.spans[node]
+    starts_within = inside.start_time_unix_nano <= around.end_time_unix_nano
+    ends_within = around.start_time_unix_nano <= inside.end_time_unix_nano
+    return before if starts_within and ends_within and not forest.children[mark] else None
 
 
 def _step(facts: Facts, around: Activation | None) -> Run | None:

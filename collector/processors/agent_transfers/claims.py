@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from collector.processors.agent_transfers.activations import NO_ACTIVATION, Activation
 from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.names import normal, same_agent, stem
-from collector.processors.agent_transfers.rules.trigger import Trigger
+from collector.processors.agent_transfers.rules.trigger import GRAPH_EDGE, Trigger
 from collector.processors.agent_transfers.tree import ROOT
 
 _LOOK_BACK = 64
@@ -106,17 +106,27 @@ def _claim_named(claims: Claims, triggers: list[Trigger]) -> list[Trigger]:
 def _latest(
     group: Group, run: Activation, several: list[Trigger], times: list[int], taken: set[Trigger]
 ) -> Trigger | None:
-    """Return the latest free trigger before a run; of several at one time (one handoff told twice) the surest."""
+    """Return the latest free trigger before a run, or a surer one in which the same run asked for the same before."""
     component = group.component_of(run.top)
     at = bisect_right(times, run.start + TOLERANCE_NANO)
+    best: Trigger | None = None
     for position in range(at - 1, max(-1, at - 1 - _LOOK_BACK), -1):
         trigger = several[position]
         if trigger in taken or group.component_of(trigger.index) != component or same_agent(trigger.source, run.name):
             continue
         if trigger.runs_here and run.start > trigger.end + TOLERANCE_NANO:
             continue
-        return trigger
-    return None
+        if best is None:
+            best = trigger
+        elif _told_surer(trigger, best):
+            return trigger
+    return best
+
+
+def _told_surer(earlier: Trigger, later: Trigger) -> bool:
+    """Tell whether a jump of a graph only carries out what a tool call of the same run had asked for."""
+    one_run = earlier.source_run == later.source_run != NO_ACTIVATION
+    return one_run and later.kind == GRAPH_EDGE != earlier.kind and earlier.confidence > later.confidence
 
 
 def _claim_next(claims: Claims, triggers: list[Trigger]) -> list[Trigger]:

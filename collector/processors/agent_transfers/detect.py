@@ -90,8 +90,7 @@ def _row(group: Group, trigger: Trigger, options: Options, run: Activation | Non
     to_agent = run.name if run else (group.known(trigger.target) or trigger.target)
     from_agent = "" if is_placeholder(trigger.source) else trigger.source
     target_span_id = target.span_id if target else b""
-    conversation = group.facts[trigger.index].fields.conversation_id
-    conversation = conversation or (source_run.conversation if source_run else "") or (run.conversation if run else "")
+    conversation = _conversation(group, trigger.index, source_run, run)
     return Transfer(
         id=_id("span", span.trace_id, span.span_id, target_span_id, from_agent, to_agent, trigger.time),
         project=options.project,
@@ -115,10 +114,16 @@ def _row(group: Group, trigger: Trigger, options: Options, run: Activation | Non
     )
 
 
+def _conversation(group: Group, index: int, source: Activation | None, target: Activation | None) -> str:
+    """Return the conversation a transfer belongs to: what its trigger says, then its source, then its target."""
+    said = group.facts[index].fields.conversation_id or (source.conversation if source else "")
+    said = said or (target.conversation if target else "") or group.conversation_of(index)
+    return said or (group.conversation_of(target.top) if target else "")
+
+
 def _log_row(group: Group, transfer: LogTransfer, options: Options) -> Transfer:
     record = transfer.record
     index = group.forest.position.get((record.trace_id, record.span_id))
-    facts = group.facts[index] if index is not None else None
     return Transfer(
         id=_id(
             "log",
@@ -131,7 +136,7 @@ def _log_row(group: Group, transfer: LogTransfer, options: Options) -> Transfer:
         ),
         project=options.project,
         trace_id=record.trace_id,
-        conversation_id=facts.fields.conversation_id if facts else "",
+        conversation_id=group.conversation_of(index) if index is not None else "",
         from_agent=transfer.source,
         to_agent=transfer.target,
         from_agent_id=transfer.source_id,

@@ -71,6 +71,11 @@ class Group:
         """An agent run without a usable name around a span: then the run before it is not its owner."""
         return any(self.facts[above].fields.operation == "invoke_agent" for above in self.forest.ancestors(index))
 
+    def conversation_of(self, index: int) -> str:
+        """Return the conversation a span or, failing that, the nearest span above it names."""
+        lineage = (index, *self._above(index))
+        return next((found for at in lineage if (found := self.facts[at].fields.conversation_id)), "")
+
     def lineage(self, index: int) -> dict[int, int]:
         """Return the spans from one up to its root, each with its distance; bounded."""
         return {above: steps for steps, above in enumerate(islice((index, *self._above(index)), MAX_LINEAGE))}

@@ -20,7 +20,11 @@ _NAMED_OPERATION = re.compile(
 )
 # The kind attribute outranks the operation of an older layer below it (OpenInference over native spans).
 _KIND_KEYS = ("langfuse.observation.type", "openinference.span.kind")
+_SAID_OUTRIGHT = (*_KIND_KEYS, "gen_ai.operation.name")
 _METADATA_PREFIXES = (ASSOCIATION, "langsmith.metadata.", "langfuse.observation.metadata.", "langfuse.trace.metadata.")
+
+_Key = tuple[bytes, bytes]
+"""Trace id and span id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,37 +155,55 @@ def normalise(span: Span) -> AgentFields:
     )
 
 
-def counted_model_calls(spans: Sequence[Span]) -> set[tuple[bytes, bytes]]:
-    """Return (trace id, span id) of the model calls whose tokens and cost count.
+def counted_model_calls(spans: Sequence[Span]) -> set[_Key]:
+    """Return (trace id, span id) of the model calls that count, with their tokens and cost.
 
     Two nested instrumentations often report one call; the innermost that has token counts or a cost wins, so the sum
-    over the returned spans counts every call once. Calls made inside a tool call are calls of their own.
+    over the returned spans counts every call once. A call that says nothing of the kind (it failed, it was streamed)
+    counts where none of those nested with it does. Calls made inside a tool call are calls of their own.
     """
-    operations: dict[tuple[bytes, bytes], str] = {}
-    parents: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
-    calls: set[tuple[bytes, bytes]] = set()
+    operations: dict[_Key, str] = {}
+    parents: dict[_Key, _Key] = {}
+    spending: set[_Key] = set()
+    silent: set[_Key] = set()
     for span in spans:
         key = (span.trace_id, span.span_id)
         fields = normalise(span)
         operations[key] = fields.operation
         if span.parent_span_id != span.span_id:
             parents[key] = (span.trace_id, span.parent_span_id)
-        if fields.is_model_call and _has_counts(fields):
-            calls.add(key)
-    return calls - set(_around(calls, parents, operations))
+        if fields.is_model_call:
+            if _has_counts(fields):
+                spending.add(key)
+            elif fields.model or any(said in span.attributes for said in _SAID_OUTRIGHT):
+                silent.add(key)
+    around = set(_around(spending, parents, operations))
+    silent -= around | _inside(silent, spending, parents, operations)
+    return (spending - around) | (silent - set(_around(silent, parents, operations)))
+
+
+def _inside(calls: set[_Key], others: set[_Key], parents: dict[_Key, _Key], operations: dict[_Key, str]) -> set[_Key]:
+    """Return the calls that run inside one of the others, with no tool call between; every span is walked once."""
+    known: dict[_Key, bool] = {}
+    for call in calls:
+        path: list[_Key] = []
+        at: _Key | None = call
+        while at is not None and at not in known:
+            known[at] = at in others
+            path.append(at)
+            at = None if at in others or operations.get(at) == "execute_tool" else parents.get(at)
+        found = known[path[-1] if at is None else at] if path else False
+        known.update(dict.fromkeys(path, found))
+    return {call for call in calls if known[call]}
 
 
 def _has_counts(fields: AgentFields) -> bool:
     return any(count is not None for count in (fields.input_tokens, fields.output_tokens, fields.cost_usd))
 
 
-def _around(
-    calls: Iterable[tuple[bytes, bytes]],
-    parents: dict[tuple[bytes, bytes], tuple[bytes, bytes]],
-    operations: dict[tuple[bytes, bytes], str],
-) -> Iterable[tuple[bytes, bytes]]:
+def _around(calls: Iterable[_Key], parents: dict[_Key, _Key], operations: dict[_Key, str]) -> Iterable[_Key]:
     """Yield the spans around calls, up to the tool call they are made in; a shared path or a cycle is walked once."""
-    seen: set[tuple[bytes, bytes]] = set()
+    seen: set[_Key] = set()
     for call in calls:
         at = parents.get(call)
         while at is not None and at not in seen and operations.get(at) != "execute_tool":

@@ -33,7 +33,7 @@ FIELD_KEYS: Final = MappingProxyType(
             "langsmith.metadata.thread_id", "langsmith.metadata.conversation_id", "ai.telemetry.metadata.sessionId",
             "ai.telemetry.metadata.threadId", "ai.telemetry.metadata.conversationId", "gen_ai.thread.id",
             "gen_ai.openai.thread.id", "thread_id", "threadId", "session_id", "conversation_id", "sessionId",
-            "conversationId", "mlflow.trace.session", "sentry.conversation.id",
+            "conversationId", "mlflow.trace.session", "sentry.conversation.id", "ag2.network.channel_id",
         ),
         "user_id": (
             "user.id", "enduser.id", "langfuse.user.id", "langfuse.trace.user_id", ASSOCIATION + "user_id",

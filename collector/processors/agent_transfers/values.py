@@ -97,6 +97,14 @@ def quoted_field(value: str, key: str) -> str:
     return ""
 
 
+def quoted_text(value: str, key: str) -> str:
+    """Find the text of `'key': 'x'` in a flat mapping's repr, with quotes and line breaks inside it."""
+    found = re.search(rf"""["']{re.escape(key)}["']\s*:\s*(?:'((?:[^'\\]|\\.)+)'|"((?:[^"\\]|\\.)+)")""", value)
+    if not found or "{" in value[1 : found.start()]:
+        return ""
+    return (found.group(1) or found.group(2)).replace("\\n", "\n").replace("\\'", "'").strip()
+
+
 def canonical(value: object) -> bytes:
     """Serialise a value so that equal values give equal bytes; used to order and compare duplicates."""
     return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)

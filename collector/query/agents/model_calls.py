@@ -11,7 +11,7 @@ def shown_calls(agent_spans: Sequence[Mapping[str, Any]], tree: SpanTree) -> set
     """Return the spans that stand for one model call each, of AGENT_SPANS rows.
 
     The innermost that says what it spent; where none does, the innermost. Calls made inside a tool call are calls of
-    their own. The same choice as that of AGENT_RUNS, and the calls without any figure.
+    their own. The same choice as that of AGENT_RUNS, and spans without figures that only their name calls so.
     """
     operations = {(span["trace_id"], span["span_id"]): span["operation"] for span in agent_spans}
     calls = {key for key, operation in operations.items() if operation in MODEL_CALLS}

@@ -13,7 +13,7 @@ from collector.processors.agent_transfers.model import Attributes, Span
 from collector.processors.agent_transfers.names import clean, normal
 from collector.processors.agent_transfers.semantics import metadata
 from collector.processors.agent_transfers.tree import ROOT, Forest
-from collector.processors.agent_transfers.values import first_text
+from collector.processors.agent_transfers.values import first_text, text
 
 INNER_NODES = frozenset(
     {
@@ -21,6 +21,10 @@ INNER_NODES = frozenset(
         "pre_model_hook", "post_model_hook", "generate_structured_response", "should_continue", "respond", "action",
     }
 )  # fmt: skip
+_STATUS_ERROR = 2
+# The framework's own means to hand over to another graph's node, or to wait for a person.
+_CONTROL_FLOW = ("ParentCommand", "GraphBubbleUp", "GraphInterrupt", "NodeInterrupt")
+_CONTROL_MESSAGES = ("Command(", "(Interrupt(", "ParentCommand(", "GraphInterrupt(")
 _MODEL_NODES = frozenset({"agent", "model", "call_model", "model_request"})
 
 
@@ -103,3 +107,13 @@ def _graph_run(forest: Forest, index: int) -> str:
     if namespace_of(outer.attributes) == namespace_of(span.attributes) or entity_of(outer) in INNER_NODES:
         return ""
     return clean(entity_of(outer))
+
+
+def failed(span: Span) -> bool:
+    """Tell whether a span failed: an error that only carries control to another node is none."""
+    if span.status_code != _STATUS_ERROR:
+        return False
+    types = [text(event.attributes.get("exception.type")) for event in span.events if event.name == "exception"]
+    if types:
+        return not all(kind.endswith(_CONTROL_FLOW) for kind in types)
+    return not (is_langgraph(span.attributes) and span.status_message.startswith(_CONTROL_MESSAGES))

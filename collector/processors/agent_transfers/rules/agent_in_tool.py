@@ -13,6 +13,7 @@ from collector.processors.agent_transfers.activations import NO_ACTIVATION, Acti
 from collector.processors.agent_transfers.claims import Claims
 from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.names import same_agent
+from collector.processors.agent_transfers.rules.arguments import reason
 from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, Trigger, at_span
 from collector.processors.agent_transfers.tree import ROOT
 
@@ -40,7 +41,16 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
             yield (
                 run,
                 at_span(
-                    group, tool, RULE, AGENT_AS_TOOL, run.name, 0.75, waits=True, runs_here=True, target_run=run.number
+                    group,
+                    tool,
+                    RULE,
+                    AGENT_AS_TOOL,
+                    run.name,
+                    0.75,
+                    waits=True,
+                    runs_here=True,
+                    target_run=run.number,
+                    reason=reason(group.forest.spans[tool]),
                 ),
             )
 

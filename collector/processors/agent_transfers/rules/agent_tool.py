@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collector.processors.agent_transfers.group import Group
 from collector.processors.agent_transfers.names import clean, normal, same_agent
-from collector.processors.agent_transfers.rules.arguments import argument, result_text
+from collector.processors.agent_transfers.rules.arguments import argument, reason, refused
 from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, Trigger, at_span
 from collector.processors.agent_transfers.values import first_text
 
@@ -37,5 +37,5 @@ def find(group: Group, index: int) -> Trigger | None:
         return None
     return at_span(
         group, index, RULE, AGENT_AS_TOOL, target, 0.8, waits=True, runs_here=True,
-        failed=span.status_code == 2 or "not found" in result_text(span),
+        failed=refused(span), reason=reason(span),
     )  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from collector.processors.agent_transfers.model import Span, Value
-from collector.processors.agent_transfers.values import parse_object, quoted_field, text
+from collector.processors.agent_transfers.values import parse_object, quoted_field, quoted_text, text, unquoted
 
 ARGUMENT_KEYS = (
     "gen_ai.tool.call.arguments", "gcp.vertex.agent.tool_call_args", "tool_arguments", "tool.arguments",
@@ -22,6 +23,17 @@ _WRAPPERS = ("kwargs", "inputs", "input", "arguments", "args", "parameters", "in
 _EVENT_NAMES = frozenset({"gen_ai.tool.message", "gen_ai.tool.call", "gen_ai.assistant.message", "tool.call"})
 _EVENT_KEYS = ("content", "arguments", "gen_ai.tool.call.arguments", "input")
 _MAX_DEPTH = 3
+_STATUS_ERROR = 2
+_REASONS = (
+    "reason", "message", "task", "question", "description", "request", "objective", "prompt", "query", "instructions",
+    "instruction", "input",
+)  # fmt: skip
+_PLAIN_KEYS = ("input.value", "traceloop.entity.input", "input")
+_CONTAINERS = ("{", "[", "<", "(")
+_REFUSED = re.compile(
+    r"not found|unknown (?:agent|coworker|member|tool)|no such|does ?n[o']t exist|no agent"
+    r"|invalid (?:agent|coworker|member)|not (?:a valid|available|allowed|registered)"
+)
 
 
 def argument_texts(span: Span) -> Iterator[Value]:
@@ -72,6 +84,15 @@ def _in_repr(value: str, names: tuple[str, ...]) -> str:
     return next((found for name in names if (found := quoted_field(stripped, name))), "")
 
 
+def routed(span: Span) -> tuple[str, str]:
+    """Return target and reason of a result that is nothing but these two: the tool decided who is next (AG2)."""
+    for key in _RESULT_KEYS:
+        given = parse_object(span.attributes.get(key))
+        if given.keys() == {"target", "reason"}:
+            return text(given["target"]), text(given["reason"])
+    return "", ""
+
+
 def result_text(span: Span) -> str:
     """Return the start of the call's recorded result, in lower case."""
     for key in _RESULT_KEYS:
@@ -81,3 +102,27 @@ def result_text(span: Span) -> str:
         if event.name == "gen_ai.choice" and (found := text(event.attributes.get("message"))):
             return found[:2000].lower()
     return ""
+
+
+def reason(span: Span) -> str:
+    """Return why a tool was called or what for: the argument that says so, or all there is if it is a bare text."""
+    for value in argument_texts(span):
+        given = parse_object(value)
+        if (found := _lookup(given, _REASONS, 0)) and not found.startswith(_CONTAINERS):
+            return found
+        if isinstance(value, str) and not given and (found := _reason_in_repr(value)):
+            return found
+    bare = next((found for key in _PLAIN_KEYS if (found := text(span.attributes.get(key)))), "")
+    return "" if bare.startswith(_CONTAINERS) else unquoted(bare)
+
+
+def _reason_in_repr(value: str) -> str:
+    stripped = value.strip()[:4000]
+    if not stripped.startswith("{") or '"properties"' in stripped or "'properties'" in stripped:
+        return ""
+    return next((found for name in _REASONS if (found := quoted_text(stripped, name))), "")
+
+
+def refused(span: Span) -> bool:
+    """Tell whether a call failed, or was answered that there is no such agent."""
+    return span.status_code == _STATUS_ERROR or bool(_REFUSED.search(result_text(span)))
