@@ -5,7 +5,9 @@ scope, trace state and links are tags of the names in `exporters.zipkin.names`; 
 attributes written behind its name as `name|{json}|dropped`.
 """
 
+import ipaddress
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +20,8 @@ from exporters.otlp.json_values import any_value_json
 from exporters.zipkin import names
 
 _UNKNOWN_SERVICE = "unknown_service"
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_LARGEST_PORT = 65_535
 
 
 def zipkin_json(body: bytes) -> bytes:
@@ -125,9 +129,18 @@ def _json(attributes: Sequence[KeyValue]) -> str:
 
 
 def _address(tags: dict[str, str], ip_key: str, port_key: str) -> dict[str, Any]:
-    """Take an endpoint's address out of the tags."""
-    ip, port = tags.pop(ip_key, ""), tags.pop(port_key, "")
-    found: dict[str, Any] = {("ipv6" if ":" in ip else "ipv4"): ip} if ip else {}
-    if port.isascii() and port.isdigit():
-        found["port"] = int(port)
+    """Take an endpoint's address out of the tags; what is no address or port stays there: receivers refuse those."""
+    found: dict[str, Any] = {}
+    if version := _ip_version(tags.get(ip_key, "")):
+        found[f"ipv{version}"] = tags.pop(ip_key)
+    if _PORT.fullmatch(tags.get(port_key, "")) and int(tags[port_key]) <= _LARGEST_PORT:
+        found["port"] = int(tags.pop(port_key))
     return found
+
+
+def _ip_version(text: str) -> int:
+    """Return 4 or 6, or 0 when the text is no address."""
+    try:
+        return ipaddress.ip_address(text).version
+    except ValueError:
+        return 0

@@ -113,6 +113,19 @@ def test_otlp_as_zipkin() -> None:
     assert [each["value"] for each in span["annotations"]] == ['exception|{"type": "E", "n": 1}|0', "plain"]
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "9" * 25, "9" * 5000, "²", "http", ""])
+@pytest.mark.parametrize("ip", ["somewhere", "1.2.3", ""])
+def test_what_is_no_address_stays_a_tag(ip: str, port: str) -> None:
+    peer = {"net.peer.ip": ip, "net.peer.port": port}
+    span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, attributes=attributes(peer))
+    request = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])])
+    written = zipkin_json(request.SerializeToString())
+    (found,) = orjson.loads(written)
+    assert (found["tags"], "remoteEndpoint" in found) == (peer, False)
+    back = only(ExportTraceServiceRequest.FromString(otlp_request(written, NOW)))
+    assert {each.key: each.value.string_value for each in back.attributes} == peer
+
+
 def test_otlp_comes_back_but_for_the_types_of_attributes() -> None:
     sent = otlp()
     back = ExportTraceServiceRequest.FromString(otlp_request(zipkin_json(sent.SerializeToString()), NOW))
