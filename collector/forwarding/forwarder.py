@@ -16,7 +16,7 @@ from storage.queries import Signal
 _log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 60.0
 _SAVE_SECONDS = 1.0  # how often the position is saved: what a crash repeats
-_LONGEST_WISH_SECONDS = 300.0  # of a receiver that says when to come back
+_SHORTEST_WISH_SECONDS, _LONGEST_WISH_SECONDS = 0.1, 300.0  # of a receiver that says when to come back
 _REPORT_SECONDS = 60.0  # how often a receiver that does not answer is logged again
 
 
@@ -175,5 +175,5 @@ class Forwarder:
 def _pause(delay: float, wish: float | None) -> float:
     """Return how long to wait: what the receiver wishes, else the delay with some jitter."""
     if wish is not None:
-        return min(wish, _LONGEST_WISH_SECONDS)
+        return min(max(wish, _SHORTEST_WISH_SECONDS), _LONGEST_WISH_SECONDS)
     return delay * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)

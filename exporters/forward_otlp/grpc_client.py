@@ -96,8 +96,15 @@ def _retry_delay(error: Any) -> float | None:
     """Return the seconds of a RetryInfo among the status details."""
     for name, value in error.trailing_metadata() or ():
         if name == _STATUS_DETAILS and isinstance(value, bytes):
-            for detail in Status.FromString(value).details:
-                info = RetryInfo()
-                if detail.Unpack(info):
-                    return float(info.retry_delay.ToNanoseconds() / 1e9)
+            return _read_delay(value)
+    return None
+
+
+def _read_delay(details: bytes) -> float | None:
+    info = RetryInfo()
+    try:
+        if any(detail.Unpack(info) for detail in Status.FromString(details).details):
+            return float(info.retry_delay.ToNanoseconds() / 1e9)
+    except DecodeError:  # details that cannot be read must not hold the queue up
+        pass
     return None

@@ -1,11 +1,14 @@
 """What a receiver is sent, and what follows from its answer."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.forwarding.queue import ForwardQueue
+from exporters.delivery import DeliveryDelayed
 from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
 from exporters.forward_otlp.http_client import OtlpHttpClient
 from exporters.http_client import HttpEndpoint
@@ -70,6 +73,33 @@ def test_retry_after_is_honoured(tmp_path: Path) -> None:
         submit(ingest, Signal.TRACES, traces_request(3))
         until(lambda: forwarder.status.delivered == 3)
     assert told.times[1] - told.times[0] >= 1.0
+
+
+def test_a_receiver_that_says_at_once_is_not_asked_without_end(tmp_path: Path) -> None:
+    told = Http(retry_after="0")
+    told.status = lambda _: 200 if len(told.times) > 3 else 503
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with http_server(told) as url, up(tmp_path, queue, url) as (ingest, forwarder):
+        submit(ingest, Signal.TRACES, traces_request(3))
+        until(lambda: forwarder.status.delivered == 3)
+    assert told.times[3] - told.times[0] >= 0.3
+
+
+def test_details_that_cannot_be_read_are_a_failure_like_others() -> None:
+    def busy(_: bytes, context: grpc.ServicerContext) -> bytes:
+        context.set_trailing_metadata((("grpc-status-details-bin", b"\xff\xff"),))
+        context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
+
+    methods = {"Export": grpc.unary_unary_rpc_method_handler(busy)}
+    server = grpc.server(ThreadPoolExecutor(1))
+    service = "opentelemetry.proto.collector.trace.v1.TraceService"
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, methods)])
+    client = OtlpGrpcClient(OtlpGrpcEndpoint(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"))
+    server.start()
+    with pytest.raises(DeliveryDelayed, match="busy"):
+        client.send(Signal.TRACES, b"")
+    client.close()
+    server.stop(0).wait()
 
 
 def test_what_the_receiver_rejects_in_part_is_counted(tmp_path: Path) -> None:
