@@ -2,17 +2,25 @@
 
 import asyncio
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from collector.logging import RateLimited
 
 MAX_HEADER_BYTES = 2**16
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
+_NOT_HTTP2 = "this port speaks HTTP/1.1, not HTTP/2: gRPC has a port of its own"
+
+_log = RateLimited(structlog.get_logger(__name__))
 
 
 def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
     """Return the protocol class for `uvicorn.Config(http=…)`.
 
     A connection ends when request line and headers take longer than `header_seconds`, and when more than
-    `MAX_HEADER_BYTES` arrive without a byte of body: headers (answered with 431), trailers, chunk extensions.
+    `MAX_HEADER_BYTES` arrive without a byte of body: headers (answered with 431), trailers, chunk extensions. A client
+    that begins with HTTP/2 is turned away, and the log names the port that it mistook for a gRPC one.
     """
 
     class LimitedProtocol(HttpToolsProtocol):
@@ -43,6 +51,10 @@ def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
             super().on_body(body)
 
         def data_received(self, data: bytes) -> None:
+            if data.startswith(_HTTP2_PREFACE):
+                _log.warning("http2_on_an_http1_port", port=self.transport.get_extra_info("sockname")[1])
+                self.send_400_response(_NOT_HTTP2)
+                return
             self._bytes_around_body += len(data)
             super().data_received(data)
             if self._bytes_around_body > MAX_HEADER_BYTES and not self.transport.is_closing():

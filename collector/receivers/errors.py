@@ -1,5 +1,7 @@
 """What can go wrong with a request before it reaches the pipeline, and with starting a receiver."""
 
+from collections.abc import Iterable
+
 from collector.errors import Rejected
 
 
@@ -16,10 +18,10 @@ class PermissionDenied(Exception):
 
 
 class UnknownPath(Rejected):
-    """Nothing is served at this path."""
+    """Nothing is served at this path; `served` are the paths at which something is."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("unknown_path", f"nothing is served at {path[:100]}")
+    def __init__(self, path: str, served: Iterable[str]) -> None:
+        super().__init__("unknown_path", f"nothing is served at {path[:100]}, use {' or '.join(served)}")
 
 
 class MethodNotAllowed(Rejected):

@@ -66,9 +66,9 @@ class HttpApp:
         self._answers: Answers | None = None
         self._running = 0
         self._paths: dict[str, Signal | None] = {
-            settings.metrics_path: None,
             settings.traces_path: Signal.TRACES,
             settings.logs_path: Signal.LOGS,
+            settings.metrics_path: None,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +116,7 @@ class HttpApp:
 
     def _admit(self, scope: Scope) -> None:
         if scope["path"] not in self._paths:
-            raise UnknownPath(scope["path"])
+            raise UnknownPath(scope["path"], self._paths)
         if scope["method"] != "POST":
             raise MethodNotAllowed(scope["method"], "POST, OPTIONS" if self._cors.is_on else "POST")
         if self.is_draining:

@@ -18,7 +18,9 @@ from collector.pipeline.api import Outcome
 from collector.receivers.status import Failure, capped, status_of
 from storage.queries import Signal
 
-_METRICS_MESSAGE = "metrics are not stored, Baton keeps traces and logs: switch the metrics exporter off"
+_METRICS_MESSAGE = (
+    "metrics are not stored, Baton keeps traces and logs: switch the metrics exporter off (OTEL_METRICS_EXPORTER=none)"
+)
 
 
 class Encoding(StrEnum):

@@ -120,7 +120,7 @@ class ZipkinApp:
 
     def _admit(self, scope: Scope) -> None:
         if scope["path"] != SPANS_PATH:
-            raise UnknownPath(scope["path"])
+            raise UnknownPath(scope["path"], [SPANS_PATH])
         if scope["method"] != "POST":
             raise MethodNotAllowed(scope["method"], "POST")
         if self.is_draining:

@@ -43,7 +43,7 @@ GRPC_RETRYABLE = {
         (TooLarge("big"), grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
         (Unauthenticated("who"), grpc.StatusCode.UNAUTHENTICATED, 401),
         (PermissionDenied("no"), grpc.StatusCode.PERMISSION_DENIED, 403),
-        (UnknownPath("/x"), grpc.StatusCode.NOT_FOUND, 404),
+        (UnknownPath("/x", ["/y"]), grpc.StatusCode.NOT_FOUND, 404),
         (MethodNotAllowed("GET", "POST"), grpc.StatusCode.UNIMPLEMENTED, 405),
         (UnsupportedMediaType("text/plain"), grpc.StatusCode.INVALID_ARGUMENT, 415),
         (UnsupportedEncoding("br", "gzip"), grpc.StatusCode.INVALID_ARGUMENT, 415),

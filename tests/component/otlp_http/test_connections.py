@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from collector.pipeline.api import Outcome
 from collector.receivers.errors import ListenError
@@ -35,6 +36,17 @@ def test_one_connection_serves_many_requests_also_after_errors(received: Receive
         last = good.replace(b"host: x", b"host: x\r\nconnection: close")
         answer = raw(receiver.port, too_large, good, good + last)
         assert [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]] == [413, 200, 200, 200]
+
+
+def test_a_grpc_client_at_the_http_port_is_told_so_and_the_log_names_the_port(received: Received) -> None:
+    opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(4) + b"\x04" + bytes(4)  # preface, empty SETTINGS frame
+    with serving(received.ingest) as (receiver, client), capture_logs() as logged:
+        port = receiver.port
+        answer = raw(port, opening)
+        assert post(client, "/v1/traces", JSON_TRACES, JSON).status_code == 200
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"gRPC has a port of its own")
+    assert [line["port"] for line in logged if line["event"] == "http2_on_an_http1_port"] == [port]
 
 
 def test_a_client_that_goes_away_in_mid_body_does_no_harm(received: Received) -> None:

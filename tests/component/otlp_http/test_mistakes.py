@@ -43,6 +43,7 @@ def test_wrong_path_method_type_and_coding_have_their_own_statuses(received: Rec
     with serving(received.ingest) as (_, client):
         unknown = post(client, "/v2/traces", b"")
         assert (unknown.status_code, status_in(unknown).code) == (404, 5)
+        assert status_in(unknown).message.endswith("/v2/traces, use /v1/traces or /v1/logs or /v1/metrics")
         for method in ("GET", "PUT", "OPTIONS", "DELETE"):
             other = client.request(method, "/v1/traces", headers={"content-type": JSON})
             assert (other.status_code, other.headers["allow"]) == (405, "POST")

@@ -119,6 +119,7 @@ def test_metrics_are_turned_away_point_by_point(received: Received) -> None:
         assert [answer.status_code for answer in answers] == [200, 200]
         assert answers[1].json()["partialSuccess"]["rejectedDataPoints"] == str(count)
         assert b"metrics are not stored" in answers[0].content
+        assert b"OTEL_METRICS_EXPORTER=none" in answers[0].content
     with serving(received.ingest) as (_, client):
         assert post(client, "/v1/metrics", b"\xff\xff").status_code == 400
         assert post(client, "/v1/metrics", b"nope", JSON).status_code == 400
