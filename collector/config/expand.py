@@ -62,6 +62,6 @@ def scalar(text: str) -> Any:
     """Return the text as the YAML scalar it spells; maps and lists stay text."""
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: 2026-13-45 has no such month
         return text
     return value if isinstance(value, int | float | str | None) else text

@@ -7,6 +7,7 @@ from pathlib import Path
 from collector.config.errors import ConfigError, Problem
 from collector.config.expand import expand
 from collector.config.model import COMPONENT_TYPES, Config
+from collector.config.plain import plain
 from collector.config.read import assign, complete, put, read_files
 from collector.config.references import check
 from collector.config.validate import validate
@@ -30,6 +31,7 @@ def load(
     raw = expand(raw, os.environ if environment is None else environment, problems, spelled)
     for path, value in (overrides or {}).items():
         put(raw, path.split("."), value)
+    raw = plain(raw, problems)
     before = tuple(problems)
     unresolved = {problem.path for problem in before}
     config = validate(raw, problems, spelled)

@@ -27,6 +27,14 @@ class StrictLoader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Build a value; one that only looks like a number, such as 0x_, raises ConstructorError."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            fault = "this is no number; if it is a text, put it into quotes"
+            raise yaml.constructor.ConstructorError(None, None, fault, node.start_mark) from error
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping; a key that appears twice raises ConstructorError."""
         seen: set[Any] = set()
