@@ -7,7 +7,7 @@ of the range. Source: jaeger `internal/storage/metricstore/prometheus/metricstor
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
 from math import gcd
@@ -51,14 +51,23 @@ class MetricsRange:
         """How many points a series has, without making them."""
         return self.lookback_ns // self.step_ns + 1
 
-    def query(self) -> SpanMetricsQuery:
-        """Return the question to storage: steps fine enough for the windows, when that is not absurdly many."""
-        start = max(0, self.end_unix_nano - self.lookback_ns - self.rate_per_ns)
+    @property
+    def fine_step_ns(self) -> int:
+        """The step that storage is asked for: it divides the windows, when that is not absurdly many steps."""
+        length = self.end_unix_nano - self._start
         fine = gcd(self.step_ns, self.rate_per_ns)
-        if (self.end_unix_nano - start) // fine > _MAX_FINE_STEPS:
-            fine = min(self.step_ns, self.rate_per_ns)
-        time = TimeRange(start, self.end_unix_nano)
-        return SpanMetricsQuery(self.services, self.kinds, time, fine, by_span_name=self.by_operation)
+        if length // fine <= _MAX_FINE_STEPS:
+            return fine
+        return max(min(self.step_ns, self.rate_per_ns), -(-length // _MAX_FINE_STEPS))
+
+    @property
+    def _start(self) -> int:
+        return max(0, self.end_unix_nano - self.lookback_ns - self.rate_per_ns)
+
+    def query(self) -> SpanMetricsQuery:
+        """Return the question to storage."""
+        time = TimeRange(self._start, self.end_unix_nano)
+        return SpanMetricsQuery(self.services, self.kinds, time, self.fine_step_ns, by_span_name=self.by_operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,25 @@ class _Step:
     buckets: list[tuple[int, int]]
 
 
-_Value: TypeAlias = Callable[[list[_Step], MetricsRange], "float | None"]
+@dataclass(slots=True)
+class _Window:
+    """What the steps of a window add up to."""
+
+    calls: int = 0
+    errors: int = 0
+    buckets: dict[int, int] = field(default_factory=dict)
+
+    def add(self, step: _Step, times: int) -> None:
+        """Add a step; `times` -1 takes it out again."""
+        self.calls += times * step.calls
+        self.errors += times * step.errors
+        for bucket, count in step.buckets:
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + times * count
+            if not self.buckets[bucket]:
+                del self.buckets[bucket]
+
+
+_Value: TypeAlias = Callable[[_Window, MetricsRange], "float | None"]
 
 
 def latencies(rows: pa.Table, asked: MetricsRange, quantile: float) -> dict[str, Any]:
@@ -116,27 +143,30 @@ def _series(rows: pa.Table) -> dict[_Labels, list[_Step]]:
     return series
 
 
-def _windows(steps: list[_Step], asked: MetricsRange) -> Iterator[tuple[int, list[_Step]]]:
-    """Yield each point's time and the steps that start in its window."""
-    starts = [step.start for step in steps]
+def _windows(steps: list[_Step], asked: MetricsRange) -> Iterator[tuple[int, _Window]]:
+    """Yield each point's time and the sum of the steps that start in its window: the same window, moved on."""
+    window = _Window()
+    first = last = 0
     for time in asked.points:
-        yield time, steps[bisect_left(starts, time - asked.rate_per_ns) : bisect_left(starts, time)]
+        while last < len(steps) and steps[last].start < time:
+            window.add(steps[last], 1)
+            last += 1
+        while first < last and steps[first].start < time - asked.rate_per_ns:
+            window.add(steps[first], -1)
+            first += 1
+        yield time, window
 
 
-def _call_rate(window: list[_Step], asked: MetricsRange) -> float:
-    return sum(step.calls for step in window) * _NS_PER_S / asked.rate_per_ns
+def _call_rate(window: _Window, asked: MetricsRange) -> float:
+    return window.calls * _NS_PER_S / asked.rate_per_ns
 
 
-def _error_rate(window: list[_Step], _: MetricsRange) -> float | None:
-    calls = sum(step.calls for step in window)
-    return sum(step.errors for step in window) / calls if calls else None
+def _error_rate(window: _Window, _: MetricsRange) -> float | None:
+    return window.errors / window.calls if window.calls else None
 
 
-def _quantile_ms(window: list[_Step], quantile: float) -> float | None:
-    merged: dict[int, int] = defaultdict(int)
-    for step in window:
-        for bucket, count in step.buckets:
-            merged[bucket] += count
+def _quantile_ms(window: _Window, quantile: float) -> float | None:
+    merged = window.buckets
     if not merged:
         return None
     order = sorted(merged)

@@ -139,6 +139,8 @@ def metrics_request(params: QueryParams, now_unix_nano: int) -> MetricsRange:
     )
     if asked.point_count > MAX_POINTS:
         raise BadRequest(f"unable to parse param 'step': more than {MAX_POINTS} points; make it longer")
+    if asked.fine_step_ns > asked.rate_per_ns:
+        raise BadRequest("unable to parse param 'ratePer': too short for this lookback; make it longer")
     return asked
 
 

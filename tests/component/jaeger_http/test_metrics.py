@@ -53,6 +53,10 @@ def test_min_step(http: httpx.Client) -> None:
         ("calls?service=a&step=0", "unable to parse param 'step': it must be positive"),
         ("calls?service=a&step=1", "unable to parse param 'step': more than 11000 points; make it longer"),
         (
+            "calls?service=a&step=60000&lookback=604800000&ratePer=1",
+            "unable to parse param 'ratePer': too short for this lookback; make it longer",
+        ),
+        (
             "calls?service=a&groupByOperation=x",
             "unable to parse param 'groupByOperation': strconv.ParseBool: parsing \"x\": invalid syntax",
         ),

@@ -1,11 +1,12 @@
 """The Monitor tab's figures from storage's per-step counts."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from exporters.jaeger.span_metrics import MetricsRange, call_rates, error_rates, latencies
+from exporters.jaeger.span_metrics import MetricsRange, _Step, _windows, call_rates, error_rates, latencies
 from storage.queries import LATENCY_BUCKET_GROWTH, SPAN_METRICS
 
 S = 10**9
@@ -107,3 +108,24 @@ def test_storage_is_asked_for_steps_that_divide_the_window() -> None:
     query = asked(step_ns=60 * S, rate_per_ns=90 * S).query()
     assert query.step_ns == 30 * S
     assert (query.time.start, query.time.end) == (T0 - 30 * S, T0 + 180 * S)
+
+
+def test_storage_is_never_asked_for_absurdly_many_steps() -> None:
+    long_window = asked(step_ns=10**6, rate_per_ns=7 * 86_400 * S, lookback_ns=10 * S)
+    assert long_window.query().step_ns == -(-(7 * 86_400 + 10) * S // 50_000)
+    assert asked(step_ns=60 * S, rate_per_ns=10**6, lookback_ns=7 * 86_400 * S).fine_step_ns > 10**6
+
+
+def test_a_window_costs_what_enters_and_leaves_it() -> None:
+    class Counted(list[tuple[int, int]]):
+        read = 0
+
+        def __iter__(self) -> Iterator[tuple[int, int]]:
+            Counted.read += 1
+            return super().__iter__()
+
+    steps = [_Step(T0 + number, 1, 0, Counted([(number % 3, 1)])) for number in range(1000)]
+    far = asked(end_unix_nano=T0 + 1000, lookback_ns=1000, step_ns=1, rate_per_ns=500)
+    sums = [(window.calls, sum(window.buckets.values())) for _, window in _windows(steps, far)]
+    assert sums == [(min(at, 500), min(at, 500)) for at in range(1001)]
+    assert Counted.read <= 2 * len(steps)
