@@ -209,11 +209,11 @@ class AgentStore(Protocol):
         ...
 
     def conversations(self, query: ConversationQuery) -> pa.Table:
-        """Return at most `query.limit` CONVERSATIONS rows."""
+        """Return at most `query.limit` CONVERSATIONS rows, over agentic spans and agent runs that name one."""
         ...
 
     def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
-        """Return the traces that have an agentic span of the conversation, oldest first."""
+        """Return the traces that have an agentic span or a run of the conversation, oldest first."""
         ...
 
 

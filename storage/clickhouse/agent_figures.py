@@ -17,6 +17,9 @@ from storage.clickhouse.engine import Engine
 from storage.clickhouse.latest import latest
 from storage.schemas import AGENT_RUNS, TRANSFERS
 
+_OF_BOTH = "conversation_id, start_time_unix_nano, duration_ns, trace_id, span_id, agent_name, user_id"
+"""What agentic spans and runs both have."""
+
 
 class AgentFigures:
     """The figures half of `storage.agents.AgentStore`."""
@@ -95,6 +98,7 @@ class AgentFigures:
         if query.after is not None:
             edge = bindings.unsigned(query.after.end_time_unix_nano), bindings.text(query.after.conversation_id)
             having.append(f"(end_time_unix_nano, conversation_id) < ({edge[0]}, {edge[1]})")
+        where = f"conversation_id != '' AND {time_sql('start_time_unix_nano', query.time, bindings)}"
         rows = self._engine.query(
             f"""
             SELECT conversation_id, min(s.start_time_unix_nano) AS start_time_unix_nano,
@@ -103,8 +107,9 @@ class AgentFigures:
                 arraySort(groupUniqArrayIf(1000)(agent_name, agent_name != '')) AS agents,
                 arraySort(groupUniqArrayIf(1000)(user_id, user_id != '')) AS users,
                 uniqExactIf((trace_id, span_id), status_code = 2) AS errors
-            FROM agent_spans AS s
-            WHERE conversation_id != '' AND {time_sql("s.start_time_unix_nano", query.time, bindings)}
+            FROM (
+                SELECT {_OF_BOTH}, status_code FROM agent_spans WHERE {where}
+                UNION ALL SELECT {_OF_BOTH}, if(error, 2, 0) AS status_code FROM agent_runs FINAL WHERE {where}) AS s
             GROUP BY conversation_id HAVING {" AND ".join(having)}
             ORDER BY end_time_unix_nano DESC, conversation_id DESC LIMIT {int(query.limit)}
             """,

@@ -11,6 +11,7 @@ from storage.clickhouse.bindings import Bindings, id_list, keyed_time_sql, one_o
 from storage.clickhouse.columns import AGENT_LOG_COLUMNS
 from storage.clickhouse.contexts import Contexts
 from storage.clickhouse.engine import Engine
+from storage.clickhouse.latest import latest
 from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS, AGENT_SPANS
 
@@ -95,10 +96,14 @@ class AgentItems:
     def of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
         """See `AgentStore.traces_of_conversation`."""
         bindings = Bindings()
+        named = f"conversation_id = {bindings.text(conversation_id)}"
+        columns = ("trace_id", "start_time_unix_nano", "conversation_id")
+        runs = latest(self._engine, "agent_runs", columns, [named], bindings)
+        of_runs = f"UNION ALL SELECT {_TRACE_ID}, start_time_unix_nano FROM {runs} AS s WHERE {named}" if runs else ""
         return self._ids(
             f"""
-            SELECT {_TRACE_ID} FROM agent_spans AS s
-            WHERE conversation_id = {bindings.text(conversation_id)}
+            SELECT trace_id FROM (
+                SELECT {_TRACE_ID}, start_time_unix_nano FROM agent_spans AS s WHERE {named} {of_runs})
             GROUP BY trace_id ORDER BY min(start_time_unix_nano), trace_id LIMIT {int(limit)}
             """,
             bindings,

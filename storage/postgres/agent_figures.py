@@ -16,6 +16,9 @@ from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.database import Database
 from storage.postgres.decoding import plain_table
 
+_OF_BOTH = "conversation_id, start_time_unix_nano, duration_ns, trace_id, span_id, agent_name, user_id"
+"""What agentic spans and runs both have."""
+
 
 class AgentFigures:
     """The figures half of `storage.agents.AgentStore`."""
@@ -78,6 +81,7 @@ class AgentFigures:
         if query.after is not None:
             edge = bindings.unsigned(query.after.end_time_unix_nano), bindings.text(query.after.conversation_id)
             having.append(f"(max({END}), conversation_id) < ({edge[0]}, {edge[1]})")
+        where = f"conversation_id <> '' AND {time_sql('start_time_unix_nano', query.time, bindings)}"
         rows = self._database.query(
             f"""
             SELECT conversation_id, min(start_time_unix_nano), max({END}) AS ended,
@@ -85,8 +89,9 @@ class AgentFigures:
                 (array_agg(DISTINCT agent_name ORDER BY agent_name) FILTER (WHERE agent_name <> ''))[:1000],
                 (array_agg(DISTINCT user_id ORDER BY user_id) FILTER (WHERE user_id <> ''))[:1000],
                 count(DISTINCT (trace_id, span_id)) FILTER (WHERE status_code = 2)
-            FROM agent_spans AS s
-            WHERE conversation_id <> '' AND {time_sql("start_time_unix_nano", query.time, bindings)}
+            FROM (
+                SELECT {_OF_BOTH}, status_code FROM agent_spans WHERE {where}
+                UNION ALL SELECT {_OF_BOTH}, CASE WHEN error THEN 2 ELSE 0 END FROM agent_runs WHERE {where}) AS s
             GROUP BY conversation_id HAVING {" AND ".join(having)}
             ORDER BY ended DESC, conversation_id DESC LIMIT {int(query.limit)}
             """,

@@ -81,9 +81,12 @@ class AgentItems:
     def of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
         """See `AgentStore.traces_of_conversation`."""
         bindings = Bindings()
+        where = conversation_sql([conversation_id], bindings)
         return self._ids(
             f"""
-            SELECT trace_id FROM agent_spans WHERE {conversation_sql([conversation_id], bindings)}
+            SELECT trace_id FROM (
+                SELECT trace_id, start_time_unix_nano FROM agent_spans WHERE {where}
+                UNION ALL SELECT trace_id, start_time_unix_nano FROM agent_runs WHERE {where}) AS s
             GROUP BY trace_id ORDER BY min(start_time_unix_nano), trace_id LIMIT {int(limit)}
             """,
             bindings,

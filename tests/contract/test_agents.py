@@ -211,6 +211,19 @@ def test_ids_come_back_whole(store: AgentStorage) -> None:
     assert (conversation["traces"], conversation["spans"]) == (2, 2)
 
 
+def test_conversations_that_only_runs_name(store: AgentStorage) -> None:
+    """A request's span names the conversation and says nothing of agents; the runs below it belong there."""
+    replace(store, [], [run(1, "a", conversation_id="x"), run(2, "b", conversation_id="old")])
+    replace(store, [], [run(3, "b", TWO, conversation_id="x", error=True), run(4, "c", TWO, conversation_id="")], TWO)
+    replace(store, [], [run(1, "a", conversation_id="x"), run(2, "b", conversation_id="x")])
+    (found,) = store.conversations(ConversationQuery(ALL_TIME)).to_pylist()
+    assert (found["conversation_id"], found["agents"], found["traces"], found["errors"]) == ("x", ["a", "b"], 2, 1)
+    assert (found["start_time_unix_nano"], found["end_time_unix_nano"]) == (T0 + 1000, T0 + 3500)
+    assert store.conversations(ConversationQuery(ALL_TIME, agent_name="c")).num_rows == 0
+    assert store.traces_of_conversation("x", 10) == [ONE, TWO]
+    assert store.traces_of_conversation("old", 10) == []
+
+
 def test_log_records_of_several_traces(store: AgentStorage) -> None:
     plain = {"flags": 0, "severity_number": 9, "dropped_attributes_count": 0, "attributes": [], "day": DAY}
     texts = ("severity_text", "event_name", "body_type", "attribute_types", "service_name")
