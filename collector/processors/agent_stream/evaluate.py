@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
 from collector.processors.agent_stream.tables import Days, runs_table, transfers_table
 from collector.processors.agent_stream.worker import Found, RuleWorker, Work
@@ -20,6 +21,8 @@ from storage.agents import AgentStore
 from storage.api import TraceReader
 from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS
+
+_log = structlog.get_logger(__name__)
 
 MINUTE_NS = 60 * 10**9
 _MARGIN_NS = 5 * 10**9  # rules look at neighbouring records of at most a few seconds
@@ -52,6 +55,8 @@ class Evaluator:
         groups = self._groups(traces)
         work, days = self._work(groups, minutes)
         found = self._worker.compute(work)
+        for fault in found.faults:
+            _log.error("transfer_rules_failed", at=fault)
         self._write(groups, minutes, found, days)
         return len(groups) + len(minutes)
 

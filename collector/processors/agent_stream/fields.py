@@ -10,13 +10,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from collector.processors.agent_transfers.semantics import normal_operation
-from collector.processors.agent_transfers.semantics_table import FIELD_KEYS
+from collector.processors.agent_transfers.semantics_table import FIELD_KEYS, MAX_COUNT
 from collector.processors.agent_transfers.values import parse_object
 
 _TEXT_FIELDS = ("agent_name", "agent_id", "conversation_id", "user_id", "model", "provider", "tool_name")
 _COUNT_FIELDS = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
 _NUMBER = r"^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
-_MAX_COUNT = 2.0**53
 # a generic operation gives way to a more telling one
 _WEAK_OPERATIONS = frozenset({"chain", "task"})
 _CONVERSATION_IN_METADATA = ("session_id", "conversation_id", "thread_id")
@@ -61,7 +60,7 @@ def agent_fields(attributes: Keyed, names: pa.DictionaryArray) -> dict[str, pa.A
     columns["operation"] = _operation(attributes, names)
     for field in _COUNT_FIELDS:
         numbers = _numbers(_first(attributes, FIELD_KEYS[field]))
-        columns[field] = pc.floor(pc.if_else(pc.less(numbers, _MAX_COUNT), numbers, None)).cast(pa.int64())
+        columns[field] = pc.floor(pc.if_else(pc.less(numbers, MAX_COUNT), numbers, None)).cast(pa.int64())
     columns["cost_usd"] = _numbers(_first(attributes, FIELD_KEYS["cost_usd"]))
     return columns
 

@@ -12,6 +12,8 @@ from collector.processors.agent_transfers.model import Span
 from collector.processors.agent_transfers.semantics import AgentFields, counted_model_calls
 from collector.processors.agent_transfers.tree import ROOT
 
+_MAX_INT64 = 2**63 - 1
+
 
 @dataclass(slots=True)
 class AgentRun:
@@ -88,7 +90,7 @@ def _outside(nameless: dict[bytes, AgentRun], span: Span, fields: AgentFields) -
             agent_id="",
             conversation_id=fields.conversation_id,
             start_time_unix_nano=span.start_time_unix_nano,
-            end_time_unix_nano=span.end_time_unix_nano,
+            end_time_unix_nano=span.start_time_unix_nano,
             error=False,
         )
     run.end_time_unix_nano = max(run.end_time_unix_nano, span.end_time_unix_nano)
@@ -116,4 +118,4 @@ def _account(run: AgentRun, group: Group, index: int, spends: bool) -> None:
 
 
 def _sum(total: int | None, part: int | None) -> int | None:
-    return total if part is None else (total or 0) + part
+    return total if part is None else min((total or 0) + part, _MAX_INT64)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import traceback
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -44,10 +47,11 @@ class Found:
 
     transfers: tuple[tuple[Transfer, ...], ...]
     runs: tuple[tuple[AgentRun, ...], ...]
+    faults: tuple[str, ...] = ()  # where the rules failed; such a group has no transfers and no runs
 
 
 def compute(work: Work, options: Options) -> Found:
-    """Apply the rules to every group. Pure."""
+    """Apply the rules to every group; one that they fail on costs its own transfers only. Pure."""
     spans_of: dict[bytes, list[Span]] = {}
     logs_of: dict[bytes, list[LogRecord]] = {}
     for span in read_spans(work.spans):
@@ -55,16 +59,26 @@ def compute(work: Work, options: Options) -> Found:
     records = read_logs(work.logs)
     for record in records:
         logs_of.setdefault(record.trace_id, []).append(record)
-    transfers, runs = [], []
+    outcomes = []
     for traces in work.groups:
-        group = prepare([span for trace in traces for span in spans_of.get(trace, ())])
+        spans = [span for trace in traces for span in spans_of.get(trace, ())]
         logs = [record for trace in traces for record in logs_of.get(trace, ())]
-        transfers.append(tuple(detect_prepared(group, logs, options)))
-        runs.append(tuple(find_runs(group)))
-    for numbers in work.traceless:
-        transfers.append(tuple(detect_prepared(prepare([]), [records[number] for number in numbers], options)))
-        runs.append(())
-    return Found(tuple(transfers), tuple(runs))
+        outcomes.append(_outcome(spans, logs, options))
+    outcomes += [_outcome([], [records[number] for number in numbers], options) for numbers in work.traceless]
+    transfers, runs, faults = zip(*outcomes, strict=True) if outcomes else ((), (), ())
+    return Found(transfers, runs, tuple(fault for fault in faults if fault))
+
+
+def _outcome(
+    spans: Sequence[Span], logs: Sequence[LogRecord], options: Options
+) -> tuple[tuple[Transfer, ...], tuple[AgentRun, ...], str]:
+    """Return the transfers and runs of one group, and where the rules failed, if they did."""
+    try:
+        group = prepare(spans)
+        return tuple(detect_prepared(group, logs, options)), tuple(find_runs(group)), ""
+    except Exception as error:  # noqa: BLE001 (the edge of the rules: odd telemetry must not end all others' transfers)
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return (), (), f"{type(error).__name__} in {Path(at.filename).name}:{at.lineno}"
 
 
 class RuleWorker:

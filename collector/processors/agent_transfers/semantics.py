@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from collector.processors.agent_transfers.model import Attributes, Span, Value
-from collector.processors.agent_transfers.semantics_table import ASSOCIATION, FIELD_KEYS, MODEL_CALLS, OPERATIONS
+from collector.processors.agent_transfers.semantics_table import (
+    ASSOCIATION,
+    FIELD_KEYS,
+    MAX_COUNT,
+    MODEL_CALLS,
+    OPERATIONS,
+)
 from collector.processors.agent_transfers.values import first_text, number, parse_object, text, unquoted
 
 _WORDS = re.compile(r"[^a-z0-9]+")
@@ -108,10 +114,14 @@ def _conversation(attributes: Attributes) -> str:
 
 def _tokens(attributes: Attributes, field: str, detail: str) -> int | None:
     for key in FIELD_KEYS[field]:
-        if key in attributes and (found := number(attributes[key])) is not None and found >= 0:
-            return int(found)
-    found = number(parse_object(attributes.get("langfuse.observation.usage_details")).get(detail))
-    return int(found) if found is not None and found >= 0 else None
+        if key in attributes and (found := _count(attributes[key])) is not None:
+            return found
+    return _count(parse_object(attributes.get("langfuse.observation.usage_details")).get(detail))
+
+
+def _count(value: Value) -> int | None:
+    found = number(value)
+    return int(found) if found is not None and 0 <= found < MAX_COUNT else None
 
 
 def _cost(attributes: Attributes) -> float | None:

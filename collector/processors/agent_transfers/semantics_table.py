@@ -118,5 +118,8 @@ OPERATIONS: Final = MappingProxyType(
 )  # fmt: skip
 """Spelling (lower case, words joined by underscores) to normalised operation."""
 
+MAX_COUNT: Final = 2.0**53
+"""Token counts from here on are none: no model counts so far, and doubles are not exact."""
+
 MODEL_CALLS: Final = frozenset({"chat", "text_completion", "embeddings"})
 """Operations that spend tokens themselves. Only these are counted; parents often repeat their children's sum."""

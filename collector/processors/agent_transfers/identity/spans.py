@@ -58,7 +58,7 @@ def _from_kind(span: Span, facts: Facts) -> Run | None:
         return Run(facts.owner, Strength.STRONG)
     if "langchain" in span.scope_name:  # its instrumentors call anything with "agent" in its name an agent
         return None
-    if span.attributes.get("traceloop.span.kind") in {"task", "workflow"}:  # marked invoke_agent all the same
+    if text(span.attributes.get("traceloop.span.kind")) in {"task", "workflow"}:  # marked invoke_agent all the same
         return None
     node = first_text(span.attributes, ("graph.node.name", "graph.node.id"))
     if node and not _ID_LIKE.match(node):
