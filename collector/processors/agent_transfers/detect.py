@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.claims import Claims, settle
@@ -20,8 +21,9 @@ from collector.processors.agent_transfers.rules import (
     logs,
     registry,
 )
+from collector.processors.agent_transfers.rules.asked import Answers, asked, model_answers
 from collector.processors.agent_transfers.rules.log_folding import LogTransfer
-from collector.processors.agent_transfers.rules.trigger import Trigger
+from collector.processors.agent_transfers.rules.trigger import MAX_REASON, Trigger
 
 __all__ = ["Options", "detect", "detect_prepared", "make_options"]
 
@@ -53,9 +55,10 @@ def detect(spans: Sequence[Span], logs_: Sequence[LogRecord], options: Options) 
 def detect_prepared(group: Group, logs_: Sequence[LogRecord], options: Options) -> list[Transfer]:
     """Return the transfers of a group that is prepared already, see `detect`."""
     claims = settle(group, registry.triggers(group, options))
-    rows = [_row(group, trigger, options, run) for run, trigger in _pairs(claims, options)]
-    rows += [_row(group, trigger, options, None, completed=False) for trigger in claims.open]
-    rows += [_row(group, trigger, options, None) for trigger in claims.evident]
+    answers = model_answers(group)
+    rows = [_row(group, answers, trigger, options, run) for run, trigger in _pairs(claims, options)]
+    rows += [_row(group, answers, trigger, options, None, completed=False) for trigger in claims.open]
+    rows += [_row(group, answers, trigger, options, None) for trigger in claims.evident]
     told = _SpanRows(rows)
     for transfer in logs.find(group, logs_, options):
         if not told.tells(transfer):
@@ -83,19 +86,24 @@ def _pairs(claims: Claims, options: Options) -> Iterator[tuple[Activation, Trigg
     yield from following
 
 
-def _row(group: Group, trigger: Trigger, options: Options, run: Activation | None, completed: bool = True) -> Transfer:
+def _row(
+    group: Group, answers: Answers, trigger: Trigger, options: Options, run: Activation | None, completed: bool = True
+) -> Transfer:
     span = group.forest.spans[trigger.index]
     target = group.forest.spans[run.top] if run else None
     source_run = group.activations.by_number.get(trigger.source_run)
     to_agent = run.name if run else (group.known(trigger.target) or trigger.target)
     from_agent = "" if is_placeholder(trigger.source) else trigger.source
+    if not (trigger.reason and to_agent):
+        sought, why = asked(group, answers, trigger.source_run, trigger.time, to_agent)
+        to_agent = to_agent or sought
+        trigger = replace(trigger, reason=trigger.reason or why[:MAX_REASON])
     target_span_id = target.span_id if target else b""
-    conversation = _conversation(group, trigger.index, source_run, run)
     return Transfer(
         id=_id("span", span.trace_id, span.span_id, target_span_id, from_agent, to_agent, trigger.time),
         project=options.project,
         trace_id=span.trace_id,
-        conversation_id=conversation,
+        conversation_id=_conversation(group, trigger.index, source_run, run),
         from_agent=from_agent,
         to_agent=to_agent,
         from_agent_id=trigger.source_id or (source_run.agent_id if source_run else ""),

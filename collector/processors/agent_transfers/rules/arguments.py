@@ -107,13 +107,19 @@ def result_text(span: Span) -> str:
 def reason(span: Span) -> str:
     """Return why a tool was called or what for: the argument that says so, or all there is if it is a bare text."""
     for value in argument_texts(span):
-        given = parse_object(value)
-        if (found := _lookup(given, _REASONS, 0)) and not found.startswith(_CONTAINERS):
-            return found
-        if isinstance(value, str) and not given and (found := _reason_in_repr(value)):
+        if found := reason_in(value):
             return found
     bare = next((found for key in _PLAIN_KEYS if (found := text(span.attributes.get(key)))), "")
     return "" if bare.startswith(_CONTAINERS) else unquoted(bare)
+
+
+def reason_in(arguments: Value) -> str:
+    """Return the argument that says why or what for, of a call's arguments as an object, JSON or a repr."""
+    given = parse_object(arguments)
+    found = _lookup(given, _REASONS, 0)
+    if found:
+        return "" if found.startswith(_CONTAINERS) else found
+    return _reason_in_repr(arguments) if isinstance(arguments, str) and not given else ""
 
 
 def _reason_in_repr(value: str) -> str:

@@ -15,6 +15,8 @@ AGENT_AS_TOOL: Final = "agent_as_tool"
 GRAPH_EDGE: Final = "graph_edge"
 SEQUENCE: Final = "sequence"
 RETURN: Final = "return"
+MAX_REASON: Final = 500
+"""Characters of a reason that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def at_span(
         waits=waits,
         runs_here=runs_here,
         failed=failed,
-        reason=reason[:500],
+        reason=reason[:MAX_REASON],
         source_id=source_id or (run.agent_id if run and run.name == source_name else ""),
         target_id=target_id,
         target_run=target_run,
