@@ -1,6 +1,7 @@
 """The captured requests as exporters might deliver them, to a running Baton."""
 
 import random
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from collector.processors.agent_transfers.model import Transfer
 
 Request = tuple[str, bytes]  # traces or logs, body
 _SENDERS = 8
+_ATTEMPTS = 10
 _IDS = ("trace_id", "trigger_span_id", "target_span_id", "target_trace_id")
 _TEXTS = ("conversation_id", "from_agent_id", "to_agent_id", "reason")
 
@@ -51,14 +53,19 @@ def _parts(signal: str, body: bytes) -> Iterator[Request]:
 
 
 def send(endpoint: str, requests: Iterable[Request]) -> None:
-    """Post everything to an OTLP/HTTP receiver, several at a time."""
+    """Post everything to an OTLP/HTTP receiver, several at a time, and again when it says so."""
     limits = httpx.Limits(max_connections=_SENDERS)
     with httpx.Client(base_url=f"http://{endpoint}", limits=limits, timeout=60) as client:
 
         def post(request: Request) -> None:
             signal, body = request
             headers = {"content-type": "application/x-protobuf"}
-            client.post(f"/v1/{signal}", content=body, headers=headers).raise_for_status()
+            for _ in range(_ATTEMPTS):
+                answer = client.post(f"/v1/{signal}", content=body, headers=headers)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                time.sleep(float(answer.headers["retry-after"]))
+            answer.raise_for_status()
 
         with ThreadPoolExecutor(_SENDERS) as senders:
             list(senders.map(post, requests))

@@ -69,7 +69,7 @@ def test_a_large_request_does_not_stall_small_ones(received: Received) -> None:
             assert post(client, "/v1/traces", b"{}", JSON).status_code == 200
             answered += 1
         assert large.result().status_code == 200
-    assert answered > 5
+    assert answered > 2  # one that waits for the large request would be the only one, or the last of two
 
 
 def test_sixty_four_clients_at_once(received: Received) -> None:
