@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from collector.http_limits import limited_protocol
+from collector.query.websocket import WebSocketProtocol
 
 _HEADER_SECONDS = 10.0
 
@@ -29,7 +30,7 @@ class QueryServer:
             app,
             loop="uvloop",
             http=limited_protocol(_HEADER_SECONDS),
-            ws="websockets-sansio",
+            ws=WebSocketProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

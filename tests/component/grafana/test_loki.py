@@ -1,6 +1,7 @@
 """The Loki data source: what Grafana asks."""
 
 import json
+import socket
 import time
 import uuid
 from typing import Any
@@ -258,7 +259,7 @@ def test_constants_keep_their_digits(http: httpx.Client, query: str, sample: str
 
 def test_live_tail(server: str, storage: Storage) -> None:
     query = quote('{service_name="live"} |= "news"')
-    with connect(f"ws://{server}{API}/tail?query={query}&limit=10") as socket:
+    with connect(f"ws://{server}{API}/tail?query={query}&limit=10") as tail:
         time.sleep(1)
         now = time.time_ns()
         records = [
@@ -267,7 +268,7 @@ def test_live_tail(server: str, storage: Storage) -> None:
         ]
         logs = table(Signal.LOGS, logs_message({"live": records}))
         storage.write(Batch(f"tail-{uuid.uuid4()}", SPANS.empty_table(), logs, AGENT_SPANS.empty_table()))
-        (stream,) = (message := json.loads(socket.recv(timeout=10)))["streams"]
+        (stream,) = (message := json.loads(tail.recv(timeout=10)))["streams"]
     assert message["dropped_entries"] is None
     assert stream["stream"]["service_name"] == "live"
     assert [line for _, line in stream["values"]] == ["news 1", "news 2"]
@@ -275,14 +276,30 @@ def test_live_tail(server: str, storage: Storage) -> None:
 
 def test_what_a_tail_s_client_sends_is_ignored(server: str, storage: Storage) -> None:
     query = quote('{service_name="heard"}')
-    with connect(f"ws://{server}{API}/tail?query={query}&start=now-1h") as socket:
+    with connect(f"ws://{server}{API}/tail?query={query}&start=now-1h") as tail:
         for frame in (b"\x00\xff", "text"):
-            socket.send(frame)
+            tail.send(frame)
         records = [LogRecord(time_unix_nano=time.time_ns(), body=any_value("still here"))]
         logs = table(Signal.LOGS, logs_message({"heard": records}))
         storage.write(Batch(f"tail-{uuid.uuid4()}", SPANS.empty_table(), logs, AGENT_SPANS.empty_table()))
-        (stream,) = json.loads(socket.recv(timeout=10))["streams"]
+        (stream,) = json.loads(tail.recv(timeout=10))["streams"]
     assert [line for _, line in stream["values"]] == ["still here"]
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "status"),
+    [("x" * 10_000, "", b"414"), ("x", "y" * 10_000, b"431")],
+)
+def test_a_handshake_that_cannot_be_read_is_answered(server: str, query: str, header: str, status: bytes) -> None:
+    host, _, port = server.rpartition(":")
+    handshake = (
+        f"GET {API}/tail?query={query} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX: {header}\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(handshake.encode())
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 " + status)
 
 
 def test_a_tail_of_a_bad_query_is_refused(server: str) -> None:
