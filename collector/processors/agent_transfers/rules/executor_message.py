@@ -5,9 +5,10 @@ Broadcasts have no destination and are not transfers.
 
 from __future__ import annotations
 
-from collector.processors.agent_transfers.group import Group
+from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.names import clean, same_agent
 from collector.processors.agent_transfers.rules.trigger import HANDOFF, Trigger, at_span
+from collector.processors.agent_transfers.tree import ROOT
 from collector.processors.agent_transfers.values import first_text, text
 
 RULE = "executor_message"
@@ -21,8 +22,10 @@ def find(group: Group, index: int) -> Trigger | None:
     target = clean(first_text(span.attributes, _DESTINATION_KEYS))
     if not target:
         return None
-    sender = next((name for above in group.forest.ancestors(index) if (name := _executor(group, above))), "")
-    source = group.known(sender)
+    sender = next((above for above in group.forest.ancestors(index) if _executor(group, above)), ROOT)
+    if sender == ROOT:
+        return None
+    source = group.known(_executor(group, sender)) or _decider(group, sender, span.start_time_unix_nano)
     if not source or same_agent(source, target):
         return None
     return at_span(group, index, RULE, HANDOFF, target, 0.9, source=source)
@@ -30,3 +33,9 @@ def find(group: Group, index: int) -> Trigger | None:
 
 def _executor(group: Group, index: int) -> str:
     return clean(text(group.forest.spans[index].attributes.get("executor.id")))
+
+
+def _decider(group: Group, executor: int, time: int) -> str:
+    """Return the agent that an executor, which is none itself, last asked before it sent a message (Magentic)."""
+    runs = [group.activations.around(child) for child in group.forest.children[executor] if group.is_run(child)]
+    return next((run.name for run in reversed(runs) if run and run.end <= time + TOLERANCE_NANO), "")
