@@ -13,7 +13,7 @@ from collector.processors.agent_transfers.activations import NO_ACTIVATION, Acti
 from collector.processors.agent_transfers.claims import Claims
 from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.names import same_agent
-from collector.processors.agent_transfers.rules.arguments import reason
+from collector.processors.agent_transfers.rules.arguments import task
 from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, Trigger, at_span
 from collector.processors.agent_transfers.tree import ROOT
 
@@ -50,7 +50,7 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
                     waits=True,
                     runs_here=True,
                     target_run=run.number,
-                    reason=reason(group.forest.spans[tool]),
+                    reason=task(group.forest.spans[tool]),
                 ),
             )
 

@@ -9,7 +9,7 @@ from collector.processors.agent_transfers.activations import NO_ACTIVATION, Acti
 from collector.processors.agent_transfers.claims import Claims
 from collector.processors.agent_transfers.group import MAX_LINEAGE, Group
 from collector.processors.agent_transfers.names import same_agent
-from collector.processors.agent_transfers.rules.arguments import reason
+from collector.processors.agent_transfers.rules.arguments import task
 from collector.processors.agent_transfers.rules.trigger import DELEGATION, HANDOFF, Trigger, at_span
 from collector.processors.agent_transfers.tree import ROOT
 
@@ -48,7 +48,7 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
 def _said(group: Group, index: int) -> str:
     """Return what the tool call said that sent the message, if one did."""
     tool = index if group.facts[index].is_tool else group.tool_above(index)
-    return reason(group.forest.spans[tool]) if tool != ROOT else ""
+    return task(group.forest.spans[tool]) if tool != ROOT else ""
 
 
 def _cause(group: Group, run: Activation) -> int:

@@ -9,7 +9,7 @@ from collector.processors.agent_transfers.claims import Claims
 from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.identity.facts import Strength
 from collector.processors.agent_transfers.names import normal
-from collector.processors.agent_transfers.rules.arguments import reason
+from collector.processors.agent_transfers.rules.arguments import task
 from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, DELEGATION, Trigger, at_span
 from collector.processors.agent_transfers.tree import ROOT
 
@@ -42,7 +42,7 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
         kind = AGENT_AS_TOOL if tool != ROOT else DELEGATION
         trigger = at_span(
             group, index, RULE, kind, run.name, 0.9 if sure else 0.75, source=parent.name, waits=True, runs_here=True,
-            target_run=run.number, reason=reason(group.forest.spans[tool]) if tool != ROOT else "",
+            target_run=run.number, reason=task(group.forest.spans[tool]) if tool != ROOT else "",
         )  # fmt: skip
         yield run, trigger
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collector.processors.agent_transfers.group import Group
 from collector.processors.agent_transfers.names import clean, normal, same_agent
-from collector.processors.agent_transfers.rules.arguments import argument, reason, refused
+from collector.processors.agent_transfers.rules.arguments import argument, refused, task
 from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, Trigger, at_span
 from collector.processors.agent_transfers.values import first_text
 
@@ -33,9 +33,10 @@ def find(group: Group, index: int) -> Trigger | None:
     else:
         return None
     owner, _ = group.owner(index)
+    said = task(span)
     if not target or not owner or same_agent(owner, target):
         return None
     return at_span(
         group, index, RULE, AGENT_AS_TOOL, target, 0.8, waits=True, runs_here=True,
-        failed=refused(span), reason=reason(span),
+        failed=refused(span), reason="" if same_agent(said, target) else said,
     )  # fmt: skip

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator
 
 from collector.processors.agent_transfers.model import Span, Value
-from collector.processors.agent_transfers.values import parse_object, quoted_field, quoted_text, text, unquoted
+from collector.processors.agent_transfers.values import (
+    canonical,
+    parse_object,
+    quoted_field,
+    quoted_text,
+    text,
+    unquoted,
+)
 
 ARGUMENT_KEYS = (
     "gen_ai.tool.call.arguments", "gcp.vertex.agent.tool_call_args", "tool_arguments", "tool.arguments",
@@ -111,6 +118,25 @@ def reason(span: Span) -> str:
             return found
     bare = next((found for key in _PLAIN_KEYS if (found := text(span.attributes.get(key)))), "")
     return "" if bare.startswith(_CONTAINERS) else unquoted(bare)
+
+
+def task(span: Span) -> str:
+    """Return what a tool call that runs an agent gave it: the argument that says so, the only text, or all of them."""
+    if found := reason(span):
+        return found
+    for value in argument_texts(span):
+        given = _unwrapped(parse_object(value), 0)
+        if given and "properties" not in given and not any(isinstance(item, (dict, list)) for item in given.values()):
+            texts = [found for item in given.values() if isinstance(item, str) and (found := text(item))]
+            return texts[0] if len(texts) == 1 else canonical(given).decode() if texts else ""
+    return ""
+
+
+def _unwrapped(given: dict[str, Value], depth: int) -> dict[str, Value]:
+    for wrapper in _WRAPPERS if depth < _MAX_DEPTH else ():
+        if inner := parse_object(given.get(wrapper)):
+            return _unwrapped(inner, depth + 1)
+    return given
 
 
 def reason_in(arguments: Value) -> str:
