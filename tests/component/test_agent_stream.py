@@ -1,8 +1,9 @@
 """Agent transfers through the running pipeline: marks, groups, late spans, restarts, purge."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -14,6 +15,7 @@ from collector.processors.agent_stream.stage import EVALUATED_UNTIL, TransferSet
 from collector.processors.agent_stream.worker import RuleWorker
 from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
 from storage.api import Batch
+from storage.errors import QueryLimitExceeded
 from storage.queries import Signal, TimeRange
 from storage.schemas import LOGS, SPANS
 from tests.component.handoff_spans import (
@@ -116,6 +118,38 @@ def test_batching_order_and_repeats_do_not_matter(stream: Stream) -> None:
     assert stream.transfers(1) == [("triage", "billing", "handoff", True)]
     runs = stream.engine.find_runs(RunQuery()).to_pylist()
     assert sorted((run["agent_name"], run["input_tokens"]) for run in runs) == [("billing", 200), ("triage", 100)]
+
+
+class Narrow:
+    """A store with a limit: it answers the whole spans of few traces at once, and never those of one."""
+
+    def __init__(self, store: AgentStorage, too_large: bytes) -> None:
+        self._store, self._too_large = store, too_large
+
+    def get_traces(self, trace_ids: Sequence[bytes], columns: Sequence[str] | None = None) -> pa.Table:
+        if columns is None and (len(trace_ids) > 2 or self._too_large in trace_ids):
+            raise QueryLimitExceeded("over the memory of a query")
+        return self._store.get_traces(trace_ids, columns)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_backlog_of_more_than_a_query_answers_is_looked_at_in_parts(stream: Stream) -> None:
+    stream.stage.close()
+    for trace in range(1, 8):
+        triage: Row = (trace, 1, 0, "invoke_agent triage", 0.0, 5.0, agent("triage"))
+        stream.write(spans(triage, (trace, 2, 1, "invoke_agent risk", 1.0, 2.0, agent("risk"))), told=False)
+    request = ExportLogsServiceRequest()
+    record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=START)
+    record.body.string_value = "[agent transfer] a → b"
+    stream.write(logs=table(Signal.LOGS, request, received_unix_nano=START), told=False)
+    whole, stream.engine = stream.engine, cast(AgentStorage, Narrow(stream.engine, (5).to_bytes(16)))
+    stream.open()
+    stream.engine = whole
+    stream.stage.start()
+    assert stream.transfers(7) == [("a", "b", "handoff", True), *6 * [("triage", "risk", "delegation", True)]]
+    assert stream.transfers(0, trace_id=(5).to_bytes(16)) == []
 
 
 def test_what_was_stored_but_not_looked_at_is_found_after_a_restart(stream: Stream) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,11 +153,23 @@ class TransferStage:
         minutes = self._minutes.take_quiet(settings.quiet_seconds, settings.traces_per_round)
         if traces or minutes:
             self._working_from = min(batch for _, batch in [*traces, *minutes])
-            self._evaluator.evaluate([trace for trace, _ in traces], [minute for minute, _ in minutes])
+            self._evaluate([trace for trace, _ in traces], [minute for minute, _ in minutes])
         self._working_from = None
         if time.monotonic() - self._saved_at >= settings.save_seconds:
             self._save()
         return bool(traces or minutes)
+
+    def _evaluate(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> None:
+        """Recompute all at once, or in parts when that is more than storage answers; what is so alone is given up."""
+        try:
+            self._evaluator.evaluate(traces, minutes)
+        except StorageRejected as error:
+            if len(traces) + len(minutes) == 1:
+                what = traces[0].hex() if traces else minutes[0][0]
+                _log.error("transfers_given_up", of=what, error=type(error).__name__, detail=str(error)[:300])
+                return
+            for some, others in _halves(traces, minutes):
+                self._evaluate(some, others)
 
     def _resume(self) -> None:
         """Ask storage for what was not looked at: after a start, an overflow or a failed round."""
@@ -181,6 +193,16 @@ class TransferStage:
             self._state.save({EVALUATED_UNTIL: oldest})
         except OSError as error:
             _log.warning("transfers_state_not_saved", error=error.strerror)
+
+
+def _halves(
+    traces: Sequence[bytes], minutes: Sequence[Minute]
+) -> tuple[tuple[Sequence[bytes], Sequence[Minute]], tuple[Sequence[bytes], Sequence[Minute]]]:
+    """Return both kinds apart, or halves of the one that there is."""
+    if traces and minutes:
+        return (traces, ()), ((), minutes)
+    trace, minute = len(traces) // 2, len(minutes) // 2
+    return (traces[:trace], minutes[:minute]), (traces[trace:], minutes[minute:])
 
 
 def _minutes_touched(service: str, event_time_unix_nano: int) -> set[Minute]:
