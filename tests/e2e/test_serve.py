@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -10,10 +11,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from socket import create_server
+from socket import create_connection, create_server
 from typing import Any
 
 import pytest
+import trustme
 
 from collector.bench.api import Api
 from collector.bench.server import ServerProcess
@@ -92,9 +94,18 @@ def test_it_says_where_it_listens_and_ends_with_ctrl_c(server: ServerProcess) ->
 
 
 def test_asked_for_json_it_prints_nothing_else(tmp_path: Path) -> None:
-    process = ServerProcess(tmp_path)  # whose format is json
+    issued = trustme.CA().issue_cert("localhost")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    tls = {"tls": {"cert_file": f"{tmp_path}/both.pem", "key_file": f"{tmp_path}/both.pem"}}
+    of_receivers = {"receivers": {"otlp": {"protocols": {"grpc": tls, "http": tls}}}}
+    process = ServerProcess(tmp_path / "data", of_receivers)  # whose format is json
     try:
         process.start()
+        for listener in (process.endpoints.otlp_grpc, process.endpoints.otlp_http):
+            host, port = listener.rsplit(":", 1)
+            distrustful = ssl.create_default_context()
+            with create_connection((host, int(port))) as plain, pytest.raises(ssl.SSLCertVerificationError):
+                distrustful.wrap_socket(plain, server_hostname="localhost")
         assert process.stop() == 0
     finally:
         process.close()
