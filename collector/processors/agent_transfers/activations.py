@@ -31,6 +31,8 @@ class Activation:
     is_wrapper: bool = False
     inner: list[int] = field(default_factory=list)
     aliases: set[str] = field(default_factory=set)
+    reached_by: set[str] = field(default_factory=set)
+    """Names of the agents around that only run others, this one first: a request for them is one for it."""
     conversation: str = ""
     agent_id: str = ""
 
@@ -209,10 +211,17 @@ def _kept_ancestor(number: int, candidates: list[Activation], dropped: set[int])
 
 
 def _pass_aliases(candidates: list[Activation], dropped: set[int], kept: Iterable[Activation]) -> None:
-    """A graph node around exactly one activation is another name for it; an agent around one is not."""
+    """Give the names of wrappers to what runs in them, so that who is sent to a wrapper is found.
+
+    A graph node around exactly one activation is another name for it. An agent that only runs others (a workflow, a
+    proxy of a remote agent) is not, but reaching it is reaching the first of them.
+    """
     alive = {activation.number for activation in kept}
     for activation in candidates:
-        if activation.number in dropped and activation.is_wrapper and activation.strength == Strength.NODE:
-            inside = [number for number in activation.inner if number in alive]
-            if len(inside) == 1:
-                candidates[inside[0]].aliases.add(normal(activation.name))
+        if activation.number not in dropped or not activation.is_wrapper:
+            continue
+        inside = [candidates[number] for number in activation.inner if number in alive]
+        if activation.strength == Strength.NODE and len(inside) == 1:
+            inside[0].aliases.add(normal(activation.name))
+        elif activation.strength == Strength.STRONG and inside:
+            min(inside, key=lambda act: (act.start, act.top)).reached_by.add(normal(activation.name))

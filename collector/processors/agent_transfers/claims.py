@@ -91,7 +91,7 @@ def _claim_named(claims: Claims, triggers: list[Trigger]) -> list[Trigger]:
     for run in claims.group.activations.real:
         if run.number in claims.by_run:
             continue
-        forms = run.aliases & waiting.keys() or forms_by_stem.get(stem(run.name), set())
+        forms = (run.aliases | run.reached_by) & waiting.keys() or forms_by_stem.get(stem(run.name), set())
         best = max(
             (found for form in forms if (found := _latest(claims.group, run, waiting[form], times[form], taken))),
             key=lambda t: (t.time, t.confidence, t.index),
