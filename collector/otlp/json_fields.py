@@ -154,8 +154,13 @@ def double(number: int, explicit: bool) -> Encoder:
     return encode
 
 
-def integer(number: int, explicit: bool, low: int, high: int, layout: str = "") -> Encoder:
-    """Encode an integer field of range [low, high]: a varint, or fixed-width by a struct `layout`."""
+def integer(
+    number: int, explicit: bool, low: int, high: int, layout: str = "", beyond: Encoder | None = None
+) -> Encoder:
+    """Encode an integer field of range [low, high]: a varint, or fixed-width by a struct `layout`.
+
+    JSON numbers outside of the range go to the encoder `beyond`, if there is one.
+    """
     if layout:
         pack = struct.Struct(layout).pack
         key = tag(number, FIXED64 if len(pack(0)) == 8 else FIXED32)
@@ -166,6 +171,8 @@ def integer(number: int, explicit: bool, low: int, high: int, layout: str = "") 
     def encode(value: object) -> bytes:
         whole = value if type(value) is int else _integer(value)
         if not low <= whole <= high:
+            if beyond is not None and type(value) is not str:
+                return beyond(value)
             raise FieldError("integer out of range")
         if not whole and not explicit:
             return b""

@@ -176,7 +176,10 @@ def _scalar(field: FieldDescriptor) -> Encoder:
     explicit = field.has_presence
     if field.type in _INTEGERS:
         low, high, layout = _INTEGERS[field.type]
-        return fields.integer(field.number, explicit, low, high, layout)
+        # JavaScript's SDK writes every whole number as intValue, 1e21 too; its protobuf exporters send that as a double
+        of_value = field.containing_type is AnyValue.DESCRIPTOR
+        beyond = fields.double(AnyValue.DOUBLE_VALUE_FIELD_NUMBER, explicit=True) if of_value else None
+        return fields.integer(field.number, explicit, low, high, layout, beyond)
     if field.enum_type is not None:
         names = {value.name: value.number for value in field.enum_type.values}
         return fields.enum(field.number, explicit, names)

@@ -45,11 +45,20 @@ def test_integers_may_be_strings_numbers_or_whole_floats(written: object, read: 
 
 @pytest.mark.parametrize(
     "written",
-    ["", "x", "1.5", "0x10", "1_000", " 1", "١", "NaN", "1e999999999", "9" * 5000, 1.5, 2**63, 1e300, True, [], {}],
+    ["", "x", "1.5", "0x10", "1_000", " 1", "١", "NaN", "1e999999999", "9" * 5000, f"{2**63}", 1.5, True, [], {}],
 )
 def test_what_is_no_integer_is_rejected_with_its_path(written: object) -> None:
     with pytest.raises(Rejected, match=r"^resourceSpans\[0\].scopeSpans\[0\].spans\[0\].attributes\[0\].value.intV"):
         value_of({"intValue": written})
+
+
+@pytest.mark.parametrize("written", [2**63, -(2**63) - 2**11, 10**20, 1e21, -1e300])
+def test_numbers_beyond_64_bits_that_javascript_calls_integers_are_kept_as_doubles(written: float) -> None:
+    found = value_of({"intValue": written}).value
+    assert found.WhichOneof("value") == "double_value"
+    assert found.double_value == float(written)
+    (one,) = value_of({"arrayValue": {"values": [{"intValue": written}]}}).value.array_value.values
+    assert one.double_value == float(written)
 
 
 def test_doubles_may_be_words_strings_or_integers() -> None:
