@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from collector.processors.agent_transfers.model import Value
-from tests.agents.build import Trace, genai, rows, told
+from tests.agents.build import T0, Trace, genai, rows, told
 
 
 def test_handoff_span_alone_counts_where_no_run_is_visible() -> None:
@@ -132,3 +132,14 @@ def test_one_conversation_below_an_applications_span() -> None:
     trace.agent("triage", 1, 40, job, **{"conversation.id": "c-1"})
     trace.agent("billing", 41, 90, job, **{"conversation.id": "c-1"})
     assert told(rows(trace)) == [("triage", "billing", "sequence", True)]
+
+
+def test_a_delegation_without_a_tool_call_happens_when_the_target_starts() -> None:
+    trace = Trace()
+    manager = trace.agent("manager", 0, 100)
+    for name, start in (("writer", 50), ("researcher", 10)):
+        trace.agent(name, start, start + 30, manager)
+    assert [(row.to_agent, row.time_unix_nano - T0) for row in rows(trace)] == [
+        ("researcher", 10_000_000),
+        ("writer", 50_000_000),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.claims import Claims
@@ -44,7 +45,7 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
             group, index, RULE, kind, run.name, 0.9 if sure else 0.75, source=parent.name, waits=True, runs_here=True,
             target_run=run.number, reason=task(group.forest.spans[tool]) if tool != ROOT else "",
         )  # fmt: skip
-        yield run, trigger
+        yield run, trigger if tool != ROOT else replace(trigger, time=run.start)
 
 
 def _started_too_late(group: Group, run: Activation, parent: Activation) -> bool:

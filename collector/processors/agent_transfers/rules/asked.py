@@ -55,13 +55,19 @@ def asked(group: Group, answers: Answers, run: int, time: int, target: str) -> t
     found = [
         (sought, reason_in(arguments))
         for name, arguments in _calls(group.forest.spans[positions[at - 1]].attributes)
-        if (sought := _target(group, normal(name))) and normal(name).removesuffix("_agent").endswith(wanted)
+        if (sought := _target(group, normal(name), target))
+        and f"_{normal(name).removesuffix('_agent')}".endswith(wanted)
     ]
     return found[0] if len(set(found)) == 1 or (found and target) else ("", "")
 
 
-def _target(group: Group, call: str) -> str:
-    """Return the agent a call hands over to: `transfer_money` names none, `transfer_to_billing` does, run or not."""
+def _target(group: Group, call: str, target: str) -> str:
+    """Return the agent a call hands over to: `transfer_money` names none, `transfer_to_billing` does, run or not.
+
+    A call may be named as the agent itself (smolagents).
+    """
+    if target and call == normal(target):
+        return target
     named = _HANDOFF.match(call)
     if not named:
         return ""
