@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Hashable
 from typing import Any, Literal, TextIO
 
@@ -14,10 +15,13 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
+from storage.errors import StorageRejected, StorageUnavailable
+
 Format = Literal["json", "console", "auto"]
 
 # Libraries that talk a lot at INFO; their warnings still come through.
 _TALKATIVE = ("uvicorn", "uvicorn.error", "grpc", "asyncio", "httpx", "httpcore", "clickhouse_connect")
+_MOST_FRAMES = 6
 _MOST_KEYS = 256  # beyond, what was let through is forgotten
 
 
@@ -62,6 +66,14 @@ def configure_logging(format: Format = "auto", level: str = "info", stream: Text
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def described(error: Exception) -> dict[str, Any]:
+    """Return fields that say what failed; of errors that nobody foresaw where, not the text: it may quote telemetry."""
+    if isinstance(error, (StorageRejected, StorageUnavailable, OSError)):
+        return {"error": type(error).__name__, "detail": str(error)[:500]}
+    frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
+    return {"error": type(error).__name__, "places": [f"{frame.name}:{frame.lineno}" for frame in frames]}
 
 
 class _Interval:

@@ -11,6 +11,7 @@ import structlog
 
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal, Segment
+from collector.logging import described
 from collector.pipeline.batching import OpenBatch
 from collector.pipeline.ledger import Ledger
 from collector.pipeline.prepare import AgentRows, Preparer, Processor
@@ -31,6 +32,7 @@ class StoreSettings:
     max_prepared_batches: int = 1  # beside the one being written (each some 60 MB); further ones wait on disk only
     retry_seconds: float = 1.0
     max_retry_seconds: float = 5.0
+    max_surprises: int = 3  # failures of one batch that nobody foresaw; then it is put aside like a rejected one
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +155,16 @@ class StoreStage:
         segment, prepared = waiting.segment, waiting.prepared
         started = time.monotonic()
         written: Batch | None = None
-        delay = self._settings.retry_seconds
+        delay, surprises = self._settings.retry_seconds, 0
         while True:
             try:
                 written = written or self._write(segment, prepared)
                 self._release(segment)
-            except StorageRejected as error:
-                self._quarantine(segment, error)
-                return True
-            except (StorageUnavailable, OSError) as error:
+            except Exception as error:  # noqa: BLE001 (an edge: one batch must not end the storing of all others)
+                surprises += not isinstance(error, (StorageRejected, StorageUnavailable, OSError))
+                if isinstance(error, StorageRejected) or surprises == self._settings.max_surprises:
+                    self._quarantine(segment, error)
+                    return True
                 self._note_failure(error)
                 prepared = None  # memory is for what can be stored
                 with self._changed:
@@ -170,9 +173,15 @@ class StoreStage:
                 delay = min(delay * 2, self._settings.max_retry_seconds)
             else:
                 self._note_success(time.monotonic() - started)
-                if self._agents is not None:
-                    self._agents.stored(written)
+                self._tell_agents(written)
                 return True
+
+    def _tell_agents(self, written: Batch) -> None:
+        try:
+            if self._agents is not None:
+                self._agents.stored(written)
+        except Exception as error:  # noqa: BLE001 (an edge: the batch is stored, whatever becomes of its transfers)
+            _log.error("agents_not_told", **described(error))
 
     def _must_abandon(self) -> bool:
         return self._closing and self._abandon_at is not None and time.monotonic() >= self._abandon_at
@@ -183,15 +192,15 @@ class StoreStage:
     def _note_failure(self, error: Exception) -> None:
         since = self._status.failing_since or time.time()
         self._status = StoreStatus(since, len(self._waiting) + 1, self._status.quarantined_batches, 0.0)
-        _log.error("storage_write_failed", error=type(error).__name__, detail=str(error)[:500])
+        _log.error("storage_write_failed", **described(error))
 
     def _quarantine(self, segment: Segment, error: Exception) -> None:
-        """Put aside a batch that storage will never take as it is: its file is kept and tried at the next start."""
+        """Put aside a batch that cannot be stored as it is: its file is kept and tried at the next start."""
         self._journal.quarantine(segment)
         status = self._status
         self._status = StoreStatus(None, len(self._waiting), status.quarantined_batches + 1, status.last_write_seconds)
         items = sum(segment.items.values())
-        _log.error("batch_quarantined", segment=segment.number, items=items, detail=str(error)[:500])
+        _log.error("batch_quarantined", segment=segment.number, items=items, **described(error))
 
     def _write(self, segment: Segment, prepared: "Future[Batch] | None") -> Batch:
         if prepared is None:

@@ -123,19 +123,20 @@ def test_batching_order_and_repeats_do_not_matter(stream: Stream) -> None:
 class Narrow:
     """A store with a limit: it answers the whole spans of few traces at once, and never those of one."""
 
-    def __init__(self, store: AgentStorage, too_large: bytes) -> None:
-        self._store, self._too_large = store, too_large
+    def __init__(self, store: AgentStorage, too_large: bytes, error: Exception) -> None:
+        self._store, self._too_large, self._error = store, too_large, error
 
     def get_traces(self, trace_ids: Sequence[bytes], columns: Sequence[str] | None = None) -> pa.Table:
         if columns is None and (len(trace_ids) > 2 or self._too_large in trace_ids):
-            raise QueryLimitExceeded("over the memory of a query")
+            raise self._error
         return self._store.get_traces(trace_ids, columns)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
 
-def test_a_backlog_of_more_than_a_query_answers_is_looked_at_in_parts(stream: Stream) -> None:
+@pytest.mark.parametrize("error", [QueryLimitExceeded("over the memory of a query"), KeyError("a mistake of ours")])
+def test_a_backlog_of_more_than_a_query_answers_is_looked_at_in_parts(stream: Stream, error: Exception) -> None:
     stream.stage.close()
     for trace in range(1, 8):
         triage: Row = (trace, 1, 0, "invoke_agent triage", 0.0, 5.0, agent("triage"))
@@ -144,7 +145,7 @@ def test_a_backlog_of_more_than_a_query_answers_is_looked_at_in_parts(stream: St
     record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=START)
     record.body.string_value = "[agent transfer] a → b"
     stream.write(logs=table(Signal.LOGS, request, received_unix_nano=START), told=False)
-    whole, stream.engine = stream.engine, cast(AgentStorage, Narrow(stream.engine, (5).to_bytes(16)))
+    whole, stream.engine = stream.engine, cast(AgentStorage, Narrow(stream.engine, (5).to_bytes(16), error))
     stream.open()
     stream.engine = whole
     stream.stage.start()

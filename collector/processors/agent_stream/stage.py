@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import structlog
 
 from collector.journal.checkpoint import Checkpoint
+from collector.logging import described
 from collector.processors.agent_stream.evaluate import MINUTE_NS, Evaluator, Minute
 from collector.processors.agent_stream.pending import Pending
 from collector.processors.agent_stream.recent import RecentTraces
@@ -19,7 +20,7 @@ from collector.processors.agent_stream.rows import agent_log_rows, agent_span_ro
 from collector.processors.agent_transfers.grouping import TRANSFER_LOG_PATTERN
 from storage.agents import AgentStore
 from storage.api import Batch
-from storage.errors import StorageRejected, StorageUnavailable
+from storage.errors import StorageUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -131,8 +132,8 @@ class TransferStage:
                     self._looking = True
                     worked = self._round()
                     self._looking = False
-            except (StorageUnavailable, StorageRejected, BrokenProcessPool, OSError) as error:
-                _log.warning("transfers_round_failed", error=type(error).__name__, detail=str(error)[:300])
+            except Exception as error:  # noqa: BLE001 (an edge: the thread survives whatever a round meets)
+                _log.warning("transfers_round_failed", **described(error))
                 marks = [mark for mark in (self._working_from, self._resume_from) if mark is not None]
                 self._resume_from = min(marks, default=None)
                 self._stop.wait(self._settings.retry_seconds)
@@ -160,13 +161,18 @@ class TransferStage:
         return bool(traces or minutes)
 
     def _evaluate(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> None:
-        """Recompute all at once, or in parts when that is more than storage answers; what is so alone is given up."""
+        """Recompute all at once, or in parts when one fails; what fails alone is given up.
+
+        It fails when it is more than storage answers, or by a mistake here. An outage is not its fault and raised.
+        """
         try:
             self._evaluator.evaluate(traces, minutes)
-        except StorageRejected as error:
+        except (StorageUnavailable, BrokenProcessPool, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 (an edge: one trace must not end the transfers of all others)
             if len(traces) + len(minutes) == 1:
                 what = traces[0].hex() if traces else minutes[0][0]
-                _log.error("transfers_given_up", of=what, error=type(error).__name__, detail=str(error)[:300])
+                _log.error("transfers_given_up", of=what, **described(error))
                 return
             for some, others in _halves(traces, minutes):
                 self._evaluate(some, others)

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from collector.errors import Refused
 from collector.pipeline.api import Outcome
@@ -85,6 +86,41 @@ def test_a_batch_that_storage_never_takes_is_kept_aside_and_does_not_block_other
     running.start()
     running.settle()
     assert stored_spans(running.engine, 70) == 2
+
+
+def test_a_batch_that_something_unforeseen_fails_on_is_kept_aside_and_its_text_is_not_logged(running: Running) -> None:
+    running.writer.error = KeyError("a user's text")
+    with capture_logs() as lines:
+        running.send(Signal.TRACES, trace(72))
+        until(lambda: running.store.status.quarantined_batches > 0)
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "storage_write_failed",
+        "storage_write_failed",
+        "batch_quarantined",
+    ]
+    assert "KeyError" in repr(lines)
+    assert "a user's text" not in repr(lines)
+    running.writer.error = None
+    running.send(Signal.TRACES, trace(73))
+    until(lambda: running.totals()[1] == 2)
+    assert running.pipeline.is_alive
+    running.stop()
+    running.start()
+    running.settle()
+    assert stored_spans(running.engine, 72) == 2
+
+
+def test_a_surprise_that_passes_costs_nothing(running: Running) -> None:
+    failures = [MemoryError(), MemoryError()]
+
+    def write() -> None:
+        if failures:
+            raise failures.pop()
+
+    running.writer.after_write = write
+    running.send(Signal.TRACES, trace(74))
+    running.settle()
+    assert (stored_spans(running.engine, 74), running.store.status.quarantined_batches) == (2, 0)
 
 
 def test_after_close_requests_are_refused(running: Running) -> None:
