@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PACKAGES := collector storage exporters
 
-.PHONY: help run test pytest test-crash test-fuzz test-engines test-ui unit lint format lock proto docs bench clean
+.PHONY: help run test test-parts test-processes test-crash test-fuzz test-engines test-ui unit lint format lock proto docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -16,11 +16,15 @@ help: ## what can be made
 run: $(VENV)/run.stamp ## start Baton on ./data (STORAGE=postgres: on a PostgreSQL of its own; ARGS="--help": more)
 	@exec $(BIN)/baton serve --data-dir data $(if $(STORAGE),--set exporters.storage.engine=$(STORAGE)) $(ARGS)
 
+# Two at a time: the tests of whole processes mostly wait, so they run beside the others once the linters are through.
 test: $(VENV)/dev.stamp ## lint, types, layers and every test
-	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+	@$(MAKE) --no-print-directory --jobs=2 test-parts lint test-processes
 
-pytest: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(ARGS)
+test-parts: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest --ignore=tests/e2e $(ARGS)
+
+test-processes: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 test-crash: $(VENV)/dev.stamp ## kill -9 under load, 25 times: acknowledged = stored exactly
 	BATON_KILLS=25 $(BIN)/python -m pytest tests/e2e/test_kill9.py tests/e2e/test_postgres_kill9.py -s $(ARGS)

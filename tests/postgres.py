@@ -1,5 +1,6 @@
 """A real PostgreSQL server for tests, and stores on databases of their own in it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -85,8 +86,10 @@ def has_timescale() -> bool:
 
 def install() -> None:
     """Install PostgreSQL's programs where there are none: this suite runs everywhere or fails."""
-    try:
-        find_binaries()
-    except StorageUnavailable:
-        script = Path(__file__).parent / "install-postgres"
-        subprocess.run([str(script)], check=True, stdout=sys.stderr)
+    with Path(tempfile.gettempdir(), f"baton-install-postgres-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # `make test` runs two parts of the suite at once
+        try:
+            find_binaries()
+        except StorageUnavailable:
+            script = Path(__file__).parent / "install-postgres"
+            subprocess.run([str(script)], check=True, stdout=sys.stderr)
