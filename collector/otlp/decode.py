@@ -72,7 +72,7 @@ class Layout:
 
     `items` is the flat struct array of all of them. Offsets start at 0 and are one more than what they divide: the
     items of scope group i are those from `item_offsets[i]` up to `item_offsets[i + 1]`; likewise the scope groups of a
-    resource group, and the resource groups of a request.
+    resource group, and the resource groups of a request. The index arrays are made from them at each access.
     """
 
     resources: pa.StructArray
@@ -85,8 +85,8 @@ class Layout:
     @property
     def items_of_request(self) -> NDArray[np.int64]:
         """How many items each request has."""
-        ends = self.item_offsets[self.scope_offsets[self.resource_offsets]]
-        return (ends[1:] - ends[:-1]).astype(np.int64)
+        offsets = self._request_offsets
+        return (offsets[1:] - offsets[:-1]).astype(np.int64)
 
     @property
     def scope_of_item(self) -> NDArray[np.int64]:
@@ -106,7 +106,12 @@ class Layout:
     @property
     def request_of_item(self) -> NDArray[np.int64]:
         """Row of the request each item came in."""
-        return _parents(self.item_offsets[self.scope_offsets[self.resource_offsets]])
+        return _parents(self._request_offsets)
+
+    @property
+    def _request_offsets(self) -> NDArray[np.int32]:
+        """Where the items of each request begin."""
+        return self.item_offsets[self.scope_offsets[self.resource_offsets]]
 
 
 def layout(signal: Signal, columns: pa.RecordBatch) -> Layout:

@@ -115,13 +115,12 @@ class _Shared:
             contexts.scope(message, url)
             for message, url in zip(_list(scopes, "scope"), _list(scopes, "schema_url"), strict=True)
         ]
-        resource_of_item = parts.resource_of_scope[parts.scope_of_item]
+        scope_of_item = parts.scope_of_item
+        resource_of_item = parts.resource_of_scope[scope_of_item]
         wellformed_resource = np.array([context is not None for context in resource_contexts], np.bool_)
         wellformed_scope = np.array([context is not None for context in scope_contexts], np.bool_)
-        self.wellformed: NDArray[np.bool_] = (
-            wellformed_resource[resource_of_item] & wellformed_scope[parts.scope_of_item]
-        )
-        self._resource_of_item, self._scope_of_item = resource_of_item, parts.scope_of_item
+        self.wellformed: NDArray[np.bool_] = wellformed_resource[resource_of_item] & wellformed_scope[scope_of_item]
+        self._resource_of_item, self._scope_of_item = resource_of_item, scope_of_item
         self._resources = [context.serialized if context else b"" for context in resource_contexts]
         self._scopes = [context.serialized if context else b"" for context in scope_contexts]
         self._services = [context.service_name if context else "" for context in resource_contexts]

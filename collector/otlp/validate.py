@@ -65,11 +65,11 @@ def _malformed(parts: Layout, requests: int, contexts: Contexts) -> NDArray[np.b
     bad = np.zeros(requests, np.bool_)
     resources, scopes = parts.resources, parts.scopes
     pairs = zip(resources.field("resource").to_pylist(), resources.field("schema_url").to_pylist(), strict=True)
-    for row, (message, url) in enumerate(pairs):
-        if contexts.resource(message, url) is None:
-            bad[parts.request_of_resource[row]] = True
+    bad_resources = [row for row, pair in enumerate(pairs) if contexts.resource(*pair) is None]
     pairs = zip(scopes.field("scope").to_pylist(), scopes.field("schema_url").to_pylist(), strict=True)
-    for row, (message, url) in enumerate(pairs):
-        if contexts.scope(message, url) is None:
-            bad[parts.request_of_resource[parts.resource_of_scope[row]]] = True
+    bad_scopes = [row for row, pair in enumerate(pairs) if contexts.scope(*pair) is None]
+    if bad_scopes:
+        bad_resources += parts.resource_of_scope[bad_scopes].tolist()
+    if bad_resources:
+        bad[parts.request_of_resource[bad_resources]] = True
     return bad
