@@ -5,6 +5,7 @@ import time
 
 import structlog
 
+from collector.logging import described
 from storage.api import RetentionPolicy, Storage
 from storage.errors import StorageRejected, StorageUnavailable
 
@@ -48,7 +49,7 @@ class RetentionRunner:
             dropped = self._storage.enforce_retention(self._policy, time.time_ns())
         except (StorageUnavailable, StorageRejected) as error:
             # The next round tries again; only the disk cap is late meanwhile.
-            _log.warning("retention_failed", error=type(error).__name__, detail=str(error)[:500])
+            _log.warning("retention_failed", **described(error))
             return
         if dropped:
             _log.info("retention_dropped", partitions=dropped)
