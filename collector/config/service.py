@@ -37,7 +37,7 @@ class Ingest(Section):
         description="Requests without an answer; beyond it more are refused (retryable).",
     )
     batch_rows: int = Field(
-        default=131_072, ge=1, description="An insert has at most about this many rows; on PostgreSQL 65,536 at most."
+        default=98_304, ge=1, description="An insert has at most about this many rows; on PostgreSQL 65,536 at most."
     )
     batch_size: Size = setting("96MiB", ge=1 << 20, description="An insert has at most about this many bytes.")
     batch_timeout: Duration = setting(

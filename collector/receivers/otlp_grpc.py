@@ -23,6 +23,8 @@ from collector.receivers.tls_files import LoadedTls, TlsFiles
 
 _log = structlog.get_logger(__name__)
 
+_WINDOW_BYTES = 4 * 2**20  # a client may send so much ahead; grpc's own 64 KiB, widened by probing, costs round trips
+
 
 class OtlpGrpcReceiver:
     """Serves Trace, Logs and Metrics Export and grpc.health.v1 on a running loop. `start` and `close` once."""
@@ -127,6 +129,8 @@ def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_request_bytes),
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
         ("grpc.so_reuseport", 0),  # two processes on one port would share its clients without a word
+        ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
+        ("grpc.http2.bdp_probe", 0),  # the window is wide from the start; a probe is a ping to answer for each request
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", int(settings.min_ping_interval_seconds * 1000)),
     ]
