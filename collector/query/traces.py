@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from collector.query.answers import example, json_answer
 from collector.query.dependencies import QueryDependencies
 from collector.query.jaeger.transfers import transfers_of
-from collector.query.jaeger_grpc.reads import spans_with_transfers
 from collector.query.overview import OVERVIEW_EXAMPLE, overview
 from collector.query.parse.ids import parse_trace_id
 from collector.query.problems import Problem, read
 from collector.query.strict import strict_parameters
+from collector.query.trace_reads import spans_with_transfers
 from collector.query.trace_search import TraceSearch, search
 from exporters.jaeger import v1_json
 from exporters.jaeger.transfers import Transfers

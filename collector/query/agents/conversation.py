@@ -7,10 +7,10 @@ from collector.query.agents.conversations import CONVERSATION_EXAMPLE, times
 from collector.query.agents.span_tree import COLUMNS, Node, read_nodes
 from collector.query.agents.timeline import Sources, entries, totals
 from collector.query.dependencies import QueryDependencies
-from collector.query.jaeger_grpc.reads import span_tables
 from collector.query.log_rows import plain_rows
 from collector.query.problems import Problem
 from collector.query.ranges import EVERYTHING
+from collector.query.trace_reads import span_tables
 from storage.agents import RunQuery, TransferQuery
 from storage.queries import LogQuery
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from time import time_ns
 
 from collector.query.jaeger.answers import NotFound, TooMuch
-from collector.query.jaeger_grpc.reads import found_ids, span_tables, spans_with_transfers
+from collector.query.trace_reads import found_ids, span_tables, spans_with_transfers
 from exporters.jaeger.search import kind_name
 from exporters.jaeger.transfers import FindTransfers
 from exporters.jaeger.v1_json import Rendering, traces_json

@@ -15,7 +15,7 @@ from collector.query.jaeger_grpc.queries import (
     trace_id_of,
     trace_query,
 )
-from collector.query.jaeger_grpc.reads import found_ids, spans_with_transfers
+from collector.query.trace_reads import found_ids, spans_with_transfers
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v2_pb2 as pb
 from exporters.jaeger.model_v2 import span_message

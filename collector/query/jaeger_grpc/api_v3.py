@@ -8,8 +8,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from collector.query.jaeger_grpc.calls import Method
 from collector.query.jaeger_grpc.errors import CallFailed, invalid, not_found
 from collector.query.jaeger_grpc.queries import kind_text, operations, range_of, time_of, trace_query
-from collector.query.jaeger_grpc.reads import found_ids, span_tables
 from collector.query.jaeger_grpc.summaries import with_hex_id
+from collector.query.trace_reads import found_ids, span_tables
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v3_pb2 as pb
 from exporters.jaeger.ids import InvalidTraceId, parse_hex_trace_id

@@ -11,8 +11,8 @@ from collector.query.jaeger_grpc.calls import Method
 from collector.query.jaeger_grpc.errors import invalid
 from collector.query.jaeger_grpc.filters import LEVELS, OPERATORS
 from collector.query.jaeger_grpc.queries import kind_text, operations, range_of, trace_id_of, trace_query
-from collector.query.jaeger_grpc.reads import found_ids, span_tables
 from collector.query.jaeger_grpc.summaries import with_raw_id
+from collector.query.trace_reads import found_ids, span_tables
 from exporters.jaeger.generated import storage_v2_pb2 as pb
 from exporters.otlp.protobuf import traces_data_chunks
 from exporters.trace_summary import COLUMNS, summarize

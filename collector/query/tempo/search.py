@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.query.jaeger_grpc.reads import found_ids, span_tables
 from collector.query.tempo.fields import TraceFact
 from collector.query.tempo.matching import matches
 from collector.query.tempo.shown import Shown, mixed_keys, shown_json, shown_values
 from collector.query.tempo.trace_tests import ALWAYS, holds, required
 from collector.query.tempo.traceql import Selection
+from collector.query.trace_reads import found_ids, span_tables
 from exporters.rows import SpanRow, by_trace, read_spans
 from exporters.trace_summary import TraceSummary, summarize
 from storage.api import Storage
