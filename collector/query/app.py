@@ -9,13 +9,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.telemetry import TelemetryConfig
 
-from collector.query import problems
+from collector.query import error_answers
 from collector.query.agents.routes import agents_router
 from collector.query.dependencies import QueryDependencies
 from collector.query.guard import Guard
 from collector.query.health import health_router
 from collector.query.logs import logs_router
 from collector.query.names import names_router
+from collector.query.problems import Problem
 from collector.query.traces import traces_router
 
 _DOCS_PAGE = Path(__file__).with_name("docs.html")
@@ -64,7 +65,7 @@ def build_app(deps: QueryDependencies) -> FastAPI:
         max_body_size=deps.limits.max_body_bytes,
     )
     app.add_middleware(Guard, deps=deps)
-    problems.install(app)
+    error_answers.install(app, deps.base_path.rstrip("/"))
     own = (traces_router, logs_router, agents_router, names_router, health_router)
     for router in (*(each(deps) for each in own), *deps.routers):
         app.include_router(router)
@@ -82,6 +83,6 @@ def _pages() -> APIRouter:
 
     @router.get("/api/v1/{path:path}")
     async def unknown(path: str) -> None:
-        raise problems.Problem("not-found", f"there is no resource /api/v1/{path}; /docs lists what there is")
+        raise Problem("not-found", f"there is no resource /api/v1/{path}; /docs lists what there is")
 
     return router

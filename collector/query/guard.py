@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.query.dependencies import QueryDependencies
+from collector.query.error_answers import error_answer
 from collector.query.hangup import Hangups
 from collector.query.health import LIVE_PATHS, READY_PATHS
 from collector.query.problems import Problem
@@ -80,7 +81,7 @@ class Guard:
             await send(message)
 
         try:
-            answer = self._app if problem is None else problem.response()
+            answer = self._app if problem is None else error_answer(problem, scope["path"].removeprefix(self._base))
             async with self._hangups.watching(scope, receive) as received:
                 await answer(scope, received, send_with_headers)
         finally:

@@ -1,25 +1,24 @@
-"""Errors of the query API: RFC 9457 problem documents, and the one table that turns exceptions into them."""
+"""Errors of everything that answers over HTTP, and the one table that turns exceptions into them.
+
+How they look is Baton's own form here, RFC 9457 problem documents; `collector.query.error_answers` knows others'.
+"""
 
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
-import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from collector.query.parse.errors import ParseError
-from storage.errors import QueryCancelled, QueryLimitExceeded, StorageRejected, StorageUnavailable
+from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:baton:problem:"
 _RETRY_AFTER_SECONDS = 2.0
-_CLIENT_CLOSED = 499  # as nginx counts requests whose client went away; nobody reads the answer
 
-_log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 # kind → (HTTP status, title); the kind is the last part of the document's `type`.
@@ -42,7 +41,7 @@ KINDS: dict[str, tuple[int, str]] = {
 
 
 class Problem(Exception):
-    """A request that is answered with a problem document.
+    """A request that cannot be answered as it is, or not now.
 
     `members` are extension members: `parameter`, `position` (characters from 0), `limit`, …; None is left out.
     """
@@ -70,14 +69,19 @@ class Problem(Exception):
             **self.members,
         }
 
-    def response(self) -> Response:
-        """Return the answer."""
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that go with the status, whatever the body looks like."""
         headers = {} if self.retry_after is None else {"Retry-After": str(math.ceil(self.retry_after))}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if self.status == 405:
             headers["Allow"] = str(self.members["allow"])
-        return Response(orjson.dumps(self.document()), self.status, headers, MEDIA_TYPE)
+        return headers
+
+    def response(self) -> Response:
+        """Return the answer as a problem document."""
+        return Response(orjson.dumps(self.document()), self.status, self.headers, MEDIA_TYPE)
 
 
 def read(parameter: str, parse: Callable[[str], _T], text: str) -> _T:
@@ -103,7 +107,8 @@ def as_problem(error: Exception) -> Problem:
             problem = Problem("storage-unavailable", str(error), retry_after=_RETRY_AFTER_SECONDS)
         case RequestValidationError():
             first = error.errors()[0]
-            problem = Problem("bad-parameter", str(first["msg"]), parameter=str(first["loc"][-1]))
+            most = first.get("ctx", {}).get("le")
+            problem = Problem("bad-parameter", str(first["msg"]), parameter=str(first["loc"][-1]), limit=most)
         case HTTPException(status_code=405):
             allowed = (error.headers or {}).get("Allow", "GET")
             problem = Problem("method-not-allowed", f"use {allowed}", allow=allowed)
@@ -112,28 +117,3 @@ def as_problem(error: Exception) -> Problem:
         case HTTPException(status_code=404):
             problem = Problem("not-found", "there is no such resource; GET /docs lists what there is")
     return problem
-
-
-def install(app: FastAPI) -> None:
-    """Answer every exception of the app's own routes with a problem document."""
-    for kind in (Problem, RequestValidationError, HTTPException, StorageUnavailable, StorageRejected):
-        app.add_exception_handler(kind, _answer)
-    app.add_exception_handler(ClientDisconnect, _answer_nobody)
-    app.add_exception_handler(QueryCancelled, _answer_nobody)
-    app.add_exception_handler(Exception, _answer_unexpected)
-
-
-async def _answer(_: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException) and error.status_code not in {404, 405, 413}:
-        return Response(str(error.detail), error.status_code, error.headers, "text/plain")
-    return as_problem(error).response()
-
-
-async def _answer_nobody(_: Request, __: Exception) -> Response:
-    return Response(status_code=_CLIENT_CLOSED)
-
-
-async def _answer_unexpected(request: Request, error: Exception) -> Response:
-    route = getattr(request.scope.get("route"), "path", "")
-    _log.error("query_failed", route=route, error=type(error).__name__, exc_info=error)
-    return as_problem(error).response()

@@ -6,35 +6,14 @@ Source: jaeger `jaegerquery/internal/http_handler.go`, `apiv3/http_gateway.go`, 
 import json
 import secrets
 import zlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
-from collector.query.jaeger.parameters import BadRequest
-from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
-
-_RETRY_AFTER = "2"
 _WORTH_COMPRESSING = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
-
-
-class NotFound(Exception):
-    """There is no such trace; the message says so."""
-
-
-class Unsupported(Exception):
-    """What Jaeger answers with 500 when the deployment lacks a part; the message is Jaeger's."""
-
-
-class TooMuch(Exception):
-    """The answer would be larger than the server is ready to build."""
-
-
-class TooLarge(Exception):
-    """The request's body is over the limit."""
 
 
 def json_answer(body: bytes, request: Request) -> Response:
@@ -77,55 +56,14 @@ def trace_response() -> dict[str, str]:
     return {"traceresponse": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"}
 
 
-class V1Route(APIRoute):
-    """A route whose errors stand in the v1 envelope."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the endpoint."""
-        return _with_errors(super().get_route_handler(), _v1_error)
+def v1_error(status: int, message: str) -> Response:
+    """Return an error of the v1 API: in the envelope."""
+    return _text(envelope(None, [{"code": status, "msg": message}]).decode(), status)
 
 
-class V3Route(APIRoute):
-    """A route whose errors are `{"error": {"httpCode": …, "message": …}}`."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the endpoint."""
-        return _with_errors(super().get_route_handler(), _v3_error)
-
-
-_STATUS = {
-    BadRequest: 400,
-    NotFound: 404,
-    TooLarge: 413,
-    TooMuch: 422,
-    QueryLimitExceeded: 422,
-    StorageRejected: 400,
-    Unsupported: 500,
-    StorageUnavailable: 503,
-}
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-def _with_errors(handler: _Handler, body_of: Callable[[int, str], bytes]) -> _Handler:
-    async def handle(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except tuple(_STATUS) as error:
-            status = _STATUS[type(error)]
-            answer = _text(body_of(status, str(error)).decode(), status)
-            if status == 503:
-                answer.headers["Retry-After"] = _RETRY_AFTER
-            return answer
-
-    return handle
-
-
-def _v1_error(status: int, message: str) -> bytes:
-    return envelope(None, [{"code": status, "msg": message}])
-
-
-def _v3_error(status: int, message: str) -> bytes:
-    return orjson.dumps({"error": {"httpCode": status, "message": message}})
+def v3_error(status: int, message: str) -> Response:
+    """Return an error of the v3 API."""
+    return _text(orjson.dumps({"error": {"httpCode": status, "message": message}}).decode(), status)
 
 
 def _text(body: str, status: int) -> Response:

@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 
-from collector.query.jaeger.answers import V1Route, envelope, json_answer
+from collector.query.jaeger.answers import envelope, json_answer
 from collector.query.jaeger.parameters import metrics_request, quantile
 from collector.query.jaeger.routing import get
 from collector.query.jaeger.service import JaegerQueries
@@ -21,7 +21,7 @@ _MIN_STEP_MS = 1
 
 def metrics_router(queries: JaegerQueries) -> APIRouter:
     """Return the routes under /api/metrics. Handlers block on storage and run in threads."""
-    router = APIRouter(prefix="/api/metrics", route_class=V1Route, tags=["jaeger"])
+    router = APIRouter(prefix="/api/metrics", tags=["jaeger"])
 
     def family(request: Request, figures: Callable[[pa.Table, MetricsRange], dict[str, Any]]) -> Response:
         asked = metrics_request(request.query_params, queries.clock())

@@ -10,6 +10,7 @@ from typing import TypeVar
 import orjson
 from starlette.datastructures import QueryParams
 
+from collector.query.jaeger.errors import BadRequest
 from collector.query.jaeger.go_values import GoError, parse_bool, parse_duration, parse_float, parse_int
 from collector.query.parse.enums import KINDS
 from exporters.jaeger.ids import InvalidTraceId, parse_hex_trace_id
@@ -25,10 +26,6 @@ _END_OF_9999 = 253_402_300_799 * _S  # the last second that RFC 3339 can name
 _SERVER = 2
 
 _T = TypeVar("_T")
-
-
-class BadRequest(Exception):
-    """A parameter cannot be read or is missing; the message is Jaeger's."""
 
 
 @dataclass(frozen=True, slots=True)

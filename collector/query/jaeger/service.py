@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
 
-from collector.query.jaeger.answers import NotFound, TooMuch
+from collector.query.jaeger.errors import NotFound, TooMuch
 from collector.query.trace_reads import found_ids, span_tables, spans_with_transfers
 from exporters.jaeger.search import kind_name
 from exporters.jaeger.transfers import FindTransfers

@@ -15,8 +15,8 @@ from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.otlp.flatten import Received, flatten
 from collector.otlp.json import to_protobuf
-from collector.query.jaeger.answers import TooLarge, V1Route, envelope, json_answer
-from collector.query.jaeger.parameters import BadRequest
+from collector.query.jaeger.answers import envelope, json_answer
+from collector.query.jaeger.errors import BadRequest, TooLarge
 from exporters.jaeger.v1_json import Rendering, trace_json
 from exporters.rows import SpanRow, read_spans
 from storage.queries import Signal
@@ -26,7 +26,7 @@ _AS_SENT = Rendering(raw=True, service_names=False)
 
 def transform_router(max_bytes: int) -> APIRouter:
     """Return the route; a body over `max_bytes` is refused with 413."""
-    router = APIRouter(route_class=V1Route, tags=["jaeger"])
+    router = APIRouter(tags=["jaeger"])
     decoder = Decoder()
 
     @router.post("/api/transform", summary="Show OTLP JSON as Jaeger traces")

@@ -8,9 +8,9 @@ from urllib.parse import unquote_plus
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from collector.query.jaeger.answers import NotFound, Unsupported, V1Route, envelope, json_answer, not_found_page
+from collector.query.jaeger.answers import envelope, json_answer, not_found_page
+from collector.query.jaeger.errors import BadRequest, NotFound, Unsupported
 from collector.query.jaeger.parameters import (
-    BadRequest,
     dependencies_request,
     first,
     read_bool,
@@ -27,7 +27,7 @@ _MICROSECOND = 1_000
 
 def v1_router(queries: JaegerQueries) -> APIRouter:
     """Return the routes of traces and names. Handlers block on storage and run in threads."""
-    router = APIRouter(route_class=V1Route, tags=["jaeger"])
+    router = APIRouter(tags=["jaeger"])
 
     @get(router, "/api/services", "Names of services")
     def services(request: Request) -> Response:

@@ -6,8 +6,9 @@ Source: jaeger `jaegerquery/internal/apiv3/http_gateway.go`.
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from collector.query.jaeger.answers import V3Route, json_answer, not_found_page
-from collector.query.jaeger.parameters import BadRequest, first
+from collector.query.jaeger.answers import json_answer, not_found_page
+from collector.query.jaeger.errors import BadRequest
+from collector.query.jaeger.parameters import first
 from collector.query.jaeger.routing import get, path_segment
 from collector.query.jaeger.service import JaegerQueries
 from collector.query.jaeger.v3_parameters import search_request, span_kind, trace_request
@@ -18,7 +19,7 @@ from exporters.jaeger.v3_json import summary_json
 
 def v3_router(queries: JaegerQueries) -> APIRouter:
     """Return the routes under /api/v3. Handlers block on storage and run in threads."""
-    router = APIRouter(prefix="/api/v3", route_class=V3Route, tags=["jaeger"])
+    router = APIRouter(prefix="/api/v3", tags=["jaeger"])
 
     @get(router, "/services", "Names of services")
     def services(request: Request) -> Response:

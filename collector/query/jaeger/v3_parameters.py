@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from starlette.datastructures import QueryParams
 
+from collector.query.jaeger.errors import BadRequest
 from collector.query.jaeger.go_values import GoError, parse_bool, parse_duration, parse_int, parse_rfc3339
-from collector.query.jaeger.parameters import BadRequest, first, search_depth, text_map
+from collector.query.jaeger.parameters import first, search_depth, text_map
 from exporters.jaeger.search import tags_filter
 from storage.queries import TimeRange, TraceQuery
 

@@ -1,56 +1,23 @@
 """Loki's JSON: streams, matrix, vector, errors."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
 from collector.query.loki.entries import Entry
 from collector.query.loki.labels import Labels
-from collector.query.loki.metrics import TooManyPoints, TooManyRecords
-from collector.query.loki.parameters import BadParameter
-from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
 
 CATEGORIZE = "categorize-labels"
 _ENCODING_FLAGS = "x-loki-response-encoding-flags"
+_KINDS = {404: "not_found", 422: "execution", 500: "internal", 503: "unavailable"}
 
 
-class NotAnswered(Exception):
-    """A part of Loki's API that is not answered here."""
-
-
-_STATUS = {
-    BadParameter: 400,
-    TooManyPoints: 400,
-    TooManyRecords: 422,
-    NotAnswered: 404,
-    QueryLimitExceeded: 422,
-    StorageRejected: 400,
-    StorageUnavailable: 503,
-}
-_KINDS = {400: "bad_data", 404: "not_found"}
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class LokiRoute(APIRoute):
-    """A route whose errors are Loki's."""
-
-    def get_route_handler(self) -> _Handler:
-        """Wrap the endpoint."""
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except tuple(_STATUS) as error:
-                status = _STATUS[type(error)]
-                kind = _KINDS.get(status, "execution")
-                body = {"status": "error", "errorType": kind, "error": str(error), "message": str(error)}
-                return Response(orjson.dumps(body), status, media_type="application/json")
-
-        return handle
+def loki_error(status: int, message: str) -> Response:
+    """Return an error: as Prometheus writes it, with the member `message` that Grafana shows."""
+    body = {"status": "error", "errorType": _KINDS.get(status, "bad_data"), "error": message, "message": message}
+    return Response(orjson.dumps(body), status, media_type="application/json")
 
 
 def success(data: Any) -> Response:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.query.loki.entries import find_entries
+from collector.query.loki.errors import TooManyPoints, TooManyRecords
 from collector.query.loki.labels import DETECTED_LEVEL, LEVEL, SERVICE, Labels, level_of
 from collector.query.loki.plan import Plan, plan
 from collector.query.loki.syntax import Metric, Pick
@@ -23,14 +24,6 @@ _LEVELS = frozenset({LEVEL, DETECTED_LEVEL})
 
 _Group: TypeAlias = "tuple[tuple[str, str], ...]"
 _Count: TypeAlias = "tuple[_Group, int, int]"  # the group, when, how many
-
-
-class TooManyPoints(Exception):
-    """The answer would have more points than are drawn."""
-
-
-class TooManyRecords(Exception):
-    """More records than are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True)

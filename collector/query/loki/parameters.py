@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from collector.query.loki.errors import BadParameter
 from collector.query.loki.logql import parse_logql, parse_selection
 from collector.query.loki.syntax import LogQl, LogSelection
 from collector.query.parse.durations import parse_duration
@@ -19,10 +20,6 @@ _HOUR = 3600 * _SECOND
 _NAMES_NS = 6 * _HOUR
 _DEFAULT_POINTS = 250  # Loki's own choice of a step when none is given
 _Parsed = TypeVar("_Parsed")
-
-
-class BadParameter(Exception):
-    """A parameter cannot be read; the message names it, and the position where it has a grammar."""
 
 
 def read_query(parameters: Mapping[str, str]) -> LogQl:

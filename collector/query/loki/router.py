@@ -9,12 +9,12 @@ import time
 from fastapi import APIRouter, Request, Response, WebSocket
 from starlette.concurrency import run_in_threadpool
 
-from collector.query.loki.answers import LokiRoute, NotAnswered, plain_json, result, streams, success
+from collector.query.loki.answers import plain_json, result, streams, success
 from collector.query.loki.entries import find_entries
+from collector.query.loki.errors import BadParameter, NotAnswered
 from collector.query.loki.metrics import Steps, matrix, vector
 from collector.query.loki.names import label_names, label_values, series, stats
 from collector.query.loki.parameters import (
-    BadParameter,
     read_limit,
     read_names_range,
     read_oldest_first,
@@ -39,7 +39,7 @@ _EVERYTHING = LogSelection(())
 
 def loki_router(storage: Storage, stopping: threading.Event, max_tails: int = 16) -> APIRouter:
     """Return the routes; `stopping` ends live tails. Handlers block on storage and run in threads."""
-    router = APIRouter(prefix=f"{PREFIX}/loki/api/v1", route_class=LokiRoute, tags=["loki"])
+    router = APIRouter(prefix=f"{PREFIX}/loki/api/v1", tags=["loki"])
     _add_queries(router, storage)
     _add_names(router, storage)
     tails = Tails(storage, stopping, max_tails)

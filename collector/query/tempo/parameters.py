@@ -7,6 +7,7 @@ from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
 from collector.query.parse.numbers import parse_count
 from collector.query.ranges import EVERYTHING
+from collector.query.tempo.errors import BadParameter
 from collector.query.tempo.fields import SERVICE_NAME, TraceFact
 from collector.query.tempo.logfmt import parse_logfmt
 from collector.query.tempo.search import TempoSearch
@@ -21,10 +22,6 @@ MAX_TRACES = 1_000
 MAX_SPANS_A_SET = 100
 _SECOND = 10**9
 _FIELDS = {"name": SpanField.NAME, SERVICE_NAME: SpanField.SERVICE, "status.message": SpanField.STATUS_MESSAGE}
-
-
-class BadParameter(Exception):
-    """A parameter cannot be read; the message names it, and the position where it has a grammar."""
 
 
 def read_search(parameters: Mapping[str, str]) -> TempoSearch:

@@ -1,61 +1,37 @@
-"""Routes of Grafana's Tempo data source. Errors are plain text, as Tempo's are.
+"""Routes of Grafana's Tempo data source.
 
 Source: Tempo `pkg/api/http.go`, `docs/sources/tempo/api_docs`; Grafana `pkg/tsdb/tempo`.
 """
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from fastapi.routing import APIRoute
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_trace_id
-from collector.query.tempo.parameters import BadParameter, described, read_limit, read_search
+from collector.query.tempo.answers import json_answer
+from collector.query.tempo.errors import BadParameter, NotAnswered
+from collector.query.tempo.parameters import described, read_limit, read_search
 from collector.query.tempo.search import search
 from collector.query.tempo.tags import tag_scopes, tag_values, unscoped
 from exporters.tempo.generated.tempo_pb2 import TraceByIDResponse
 from exporters.tempo.traces import tempo_trace
 from storage.api import Storage
-from storage.errors import QueryLimitExceeded, StorageRejected, StorageUnavailable
 
 PREFIX = "/tempo"
 _MAX_NAMES = 5_000
 _PROTOBUF = "application/protobuf"
 # Grafana picks features by version: this one has scoped tags and the second trace API, and no streaming by default.
 _VERSION = "2.6.0"
-_STATUS = {
-    BadParameter: 400,
-    StorageRejected: 400,
-    QueryLimitExceeded: 422,
-    StorageUnavailable: 503,
-}
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class _Route(APIRoute):
-    """A route whose errors are plain text."""
-
-    def get_route_handler(self) -> _Handler:
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except tuple(_STATUS) as error:
-                return PlainTextResponse(str(error), _STATUS[type(error)])
-
-        return handle
 
 
 def tempo_router(storage: Storage) -> APIRouter:
     """Return the routes. Handlers block on storage and run in threads."""
-    router = APIRouter(prefix=PREFIX, route_class=_Route, tags=["tempo"])
+    router = APIRouter(prefix=PREFIX, tags=["tempo"])
 
     @router.get("/api/echo", summary="The probe of “Save & test”")
     def echo() -> Response:
@@ -63,7 +39,7 @@ def tempo_router(storage: Storage) -> APIRouter:
 
     @router.get("/api/status/buildinfo", summary="The version whose API this is")
     def build_info() -> Response:
-        return _json(
+        return json_answer(
             {"version": _VERSION, "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": ""}
         )
 
@@ -71,25 +47,25 @@ def tempo_router(storage: Storage) -> APIRouter:
     def trace_v2(trace_id: str, request: Request) -> Response:
         found = _trace(storage, trace_id)
         if found is None:
-            return PlainTextResponse("trace not found", 404)
+            raise NotAnswered("trace not found")
         if _wants_protobuf(request):
             answer = TraceByIDResponse()
             answer.trace.resourceSpans.extend(found.resource_spans)
             return Response(answer.SerializeToString(), media_type=_PROTOBUF)
-        return _json({"trace": _plain(found), "metrics": {}})
+        return json_answer({"trace": _plain(found), "metrics": {}})
 
     @router.get("/api/traces/{trace_id}", summary="One trace")
     def trace_v1(trace_id: str, request: Request) -> Response:
         found = _trace(storage, trace_id)
         if found is None:
-            return PlainTextResponse("trace not found", 404)
+            raise NotAnswered("trace not found")
         if _wants_protobuf(request):
             return Response(found.SerializeToString(), media_type=_PROTOBUF)
-        return _json({"batches": _plain(found).get("resourceSpans", [])})
+        return json_answer({"batches": _plain(found).get("resourceSpans", [])})
 
     @router.get("/api/search", summary="Search traces in TraceQL")
     def traces(request: Request) -> Response:
-        return _json({"traces": search(storage, read_search(request.query_params)), "metrics": {}})
+        return json_answer({"traces": search(storage, read_search(request.query_params)), "metrics": {}})
 
     @router.get("/api/metrics/query_range", summary="Not available: TraceQL metrics")
     @router.get("/api/metrics/query", include_in_schema=False)
@@ -100,7 +76,7 @@ def tempo_router(storage: Storage) -> APIRouter:
 
     @router.get("/api/{path:path}", include_in_schema=False)
     def others(path: str) -> Response:
-        return PlainTextResponse(f"{path} is not supported", 404)
+        raise NotAnswered(f"{path} is not supported")
 
     return router
 
@@ -110,22 +86,22 @@ def _add_names(router: APIRouter, storage: Storage) -> None:
 
     @router.get("/api/v2/search/tags", summary="Tags by scope")
     def tags_v2(request: Request) -> Response:
-        return _json({"scopes": _scopes(storage, request), "metrics": {}})
+        return json_answer({"scopes": _scopes(storage, request), "metrics": {}})
 
     @router.get("/api/search/tags", summary="Tags")
     def tags_v1(request: Request) -> Response:
         scopes = _scopes(storage, request)
         names = {tag for scope in scopes if scope["name"] != "intrinsic" for tag in scope["tags"]}
-        return _json({"tagNames": sorted(names), "metrics": {}})
+        return json_answer({"tagNames": sorted(names), "metrics": {}})
 
     @router.get("/api/v2/search/tag/{tag:path}/values", summary="Values of a tag in TraceQL's spelling")
     def values_v2(tag: str, request: Request) -> Response:
-        return _json({"tagValues": _values(storage, unquote(tag), request), "metrics": {}})
+        return json_answer({"tagValues": _values(storage, unquote(tag), request), "metrics": {}})
 
     @router.get("/api/search/tag/{tag:path}/values", summary="Values of a tag")
     def values_v1(tag: str, request: Request) -> Response:
         found = _values(storage, unscoped(unquote(tag)), request)
-        return _json({"tagValues": [each["value"] for each in found], "metrics": {}})
+        return json_answer({"tagValues": [each["value"] for each in found], "metrics": {}})
 
 
 def _scopes(storage: Storage, request: Request) -> list[dict[str, Any]]:
@@ -161,7 +137,3 @@ def _wants_protobuf(request: Request) -> bool:
 def _plain(data: TracesData) -> dict[str, Any]:
     """Return the message as Tempo writes it: protobuf's own JSON, ids in base64."""
     return MessageToDict(data)
-
-
-def _json(content: Any) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json")

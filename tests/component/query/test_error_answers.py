@@ -1,0 +1,108 @@
+"""Whatever refuses a request, the answer looks as the clients of the path's API expect."""
+
+import dataclasses
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter
+
+from collector.query.app import build_app
+from collector.query.dependencies import QueryDependencies
+from collector.query.jaeger_http import jaeger_router
+from collector.query.loki.router import loki_router
+from collector.query.tempo.router import tempo_router
+from storage.errors import QueryCancelled, QueryLimitExceeded, StorageRejected, StorageUnavailable
+
+PATHS = ("/api/services", "/api/v3/services", "/loki/loki/api/v1/labels", "/tempo/api/echo", "/api/v1/services")
+# A folder of each API, in which a route that fails is put.
+FOLDERS = ("/api", "/api/v3", "/loki/loki/api/v1", "/tempo/api", "/api/v1")
+
+
+async def ask(deps: QueryDependencies, path: str, method: str = "GET", failing: APIRouter | None = None) -> Any:
+    """Ask the app with everybody's APIs."""
+    others = (jaeger_router(deps.storage), loki_router(deps.storage, deps.stopping), tempo_router(deps.storage))
+    app = build_app(dataclasses.replace(deps, routers=(*([failing] if failing else []), *others)))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://baton") as client:
+        return await client.request(method, path)
+
+
+def told(path: str, answer: httpx.Response) -> str:
+    """Return the message of an error, after looking at its form."""
+    kind, status = answer.headers["content-type"], answer.status_code
+    if path.startswith("/api/v1/"):
+        assert (kind, answer.json()["status"]) == ("application/problem+json", status)
+        return str(answer.json()["detail"])
+    if path.startswith("/loki/"):
+        body = answer.json()
+        assert (kind, body["status"], body["error"]) == ("application/json", "error", body["message"])
+        return str(body["message"])
+    assert kind == "text/plain; charset=utf-8"
+    if path.startswith("/tempo/"):
+        return answer.text
+    assert (answer.headers["x-content-type-options"], answer.text[-2:]) == ("nosniff", "}\n")
+    assert "traceresponse" in answer.headers
+    body = answer.json()
+    if path.startswith("/api/v3/"):
+        assert (list(body), body["error"]["httpCode"]) == (["error"], status)
+        return str(body["error"]["message"])
+    (error,) = body.pop("errors")
+    assert (body, error["code"]) == ({"data": None, "total": 0, "limit": 0, "offset": 0}, status)
+    return str(error["msg"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("base", ["", "/obs"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_the_guard_refuses(deps: QueryDependencies, path: str, base: str) -> None:
+    closed = dataclasses.replace(deps, base_path=base, authorize=lambda authorization, api_key: False)
+    refused = await ask(closed, base + path)
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert "known API key" in told(path, refused)
+    long = await ask(closed, f"{base}{path}?x={'y' * 17_000}")
+    assert (long.status_code, told(path, long)) == (414, "the query string is over 16384 bytes")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", PATHS)
+async def test_another_method(deps: QueryDependencies, path: str) -> None:
+    answer = await ask(deps, path, "DELETE")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert told(path, answer) == "use GET"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize(
+    ("error", "status", "message", "retry_after"),
+    [
+        (StorageUnavailable("disk is away"), 503, "disk is away", "2"),
+        (QueryLimitExceeded("took over 30 s"), 422, "took over 30 s; shorten the time range", None),
+        (StorageRejected("no such regex"), 400, "no such regex", None),
+        (KeyError("secret"), 500, "the server's log says more", None),
+    ],
+)
+async def test_what_fails(
+    deps: QueryDependencies, folder: str, error: Exception, status: int, message: str, retry_after: str | None
+) -> None:
+    answer = await ask(deps, f"{folder}/fail", failing=_failing(f"{folder}/fail", error))
+    assert (answer.status_code, answer.headers.get("retry-after")) == (status, retry_after)
+    assert told(f"{folder}/fail", answer).startswith(message)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("folder", FOLDERS)
+async def test_nobody_waits_any_more(deps: QueryDependencies, folder: str) -> None:
+    answer = await ask(deps, f"{folder}/fail", failing=_failing(f"{folder}/fail", QueryCancelled("nobody waits")))
+    assert (answer.status_code, answer.content) == (499, b"")
+
+
+def _failing(path: str, error: Exception) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(path)
+    def fail() -> None:
+        raise error
+
+    return router
