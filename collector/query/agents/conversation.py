@@ -70,9 +70,11 @@ def timeline(deps: QueryDependencies, conversation_id: str, limit: int) -> dict[
         raise Problem("bad-parameter", f"at most {maximum} entries", parameter="limit", limit=maximum)
     ids = deps.storage.traces_of_conversation(conversation_id, MAX_TRACES + 1) if conversation_id else []
     if not ids:
-        raise Problem("not-found", "no span carries this conversation id", parameter="conversation_id")
+        raise _unknown()
     nodes, whole = _nodes(deps, ids[:MAX_TRACES])
     sources = _sources(deps, ids[:MAX_TRACES], nodes, limit)
+    if not (sources.nodes or sources.agent_spans or sources.runs):  # retention was quicker than these reads
+        raise _unknown()
     cut = len(ids) > MAX_TRACES or not whole or _is_full(sources, limit)
     found = entries(sources)
     return {
@@ -81,11 +83,15 @@ def timeline(deps: QueryDependencies, conversation_id: str, limit: int) -> dict[
         "traces": [trace_id.hex() for trace_id in ids[:MAX_TRACES]],
         "services": sorted({node.service_name for node in nodes}),
         "agents": sorted({run["agent_name"] for run in sources.runs if run["agent_name"]}),
-        "users": sorted({span["user_id"] for span in sources.agent_spans if span["user_id"]}),
+        "users": sorted({row["user_id"] for row in (*sources.agent_spans, *sources.runs) if row["user_id"]}),
         "totals": totals(sources),
         "entries": found[:limit],
         "truncated": cut or len(found) > limit,
     }
+
+
+def _unknown() -> Problem:
+    return Problem("not-found", "no span carries this conversation id", parameter="conversation_id")
 
 
 def _nodes(deps: QueryDependencies, ids: Sequence[bytes]) -> tuple[list[Node], bool]:
@@ -124,5 +130,6 @@ def _is_full(sources: Sources, limit: int) -> bool:
 def _span_of_time(sources: Sources) -> dict[str, Any]:
     """Return when it began and ended; its spans may be gone before the rows made of them."""
     moments = [(node.start_time_unix_nano, node.duration_ns) for node in sources.nodes]
-    moments += [(span["start_time_unix_nano"], span["duration_ns"]) for span in sources.agent_spans]
+    rows = (*sources.agent_spans, *sources.runs)
+    moments += [(row["start_time_unix_nano"], row["duration_ns"]) for row in rows]
     return times(min(start for start, _ in moments), max(start + max(duration, 0) for start, duration in moments))

@@ -1,11 +1,18 @@
 """GET /api/v1/conversations and /api/v1/conversations/{id}."""
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from collector.metrics import Metrics
+from collector.pipeline.ledger import Ledger
+from collector.query.agents import conversation
+from collector.query.dependencies import QueryDependencies
+from collector.query.problems import Problem
+from collector.state import ServiceState
+from storage.agents import AgentStorage
 from tests.component.agents.desk import LOOP, MS, ODD, REFUND, SECOND, T0
 
 
@@ -150,3 +157,29 @@ def test_ids_with_odd_characters(http: httpx.Client) -> None:
         answer = http.get(f"/api/v1/conversations/{quote(unknown, safe='')}")
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json"), unknown
     assert http.get(f"/api/v1/conversations/{quote(ODD)}", params={"limit": 10_001}).status_code == 400
+
+
+class Forgetful:
+    """A store whose retention drops a conversation right after its traces were looked up."""
+
+    def __init__(self, store: AgentStorage) -> None:
+        self._store = store
+
+    def traces_of_conversation(self, conversation_id: str, limit: int) -> list[bytes]:
+        return [bytes(15) + b"\x77"]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_conversation_that_retention_drops_meanwhile_is_not_found(storage: AgentStorage) -> None:
+    deps = QueryDependencies(
+        storage=cast(AgentStorage, Forgetful(storage)),
+        ledger=Ledger(),
+        state=lambda: ServiceState(journal_cap_bytes=1000),
+        metrics=Metrics("1.2.3"),
+        version="1.2.3",
+    )
+    with pytest.raises(Problem) as refused:
+        conversation.timeline(deps, "conv-gone", 10)
+    assert refused.value.status == 404
