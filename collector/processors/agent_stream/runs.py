@@ -59,9 +59,10 @@ def find_runs(group: Group) -> list[AgentRun]:
             continue
         run = by_number[around.number] if around else _outside(nameless, span, fields)
         _account(run, group, index, spends)
-    for number, run in by_number.items():
-        run.conversation_id = run.conversation_id or group.conversation_of(group.activations.by_number[number].top)
-    return sorted([*by_number.values(), *nameless.values()], key=lambda run: (run.start_time_unix_nano, run.id))
+    found = [*by_number.values(), *nameless.values()]
+    for run in found:
+        _inherit(run, group, group.forest.position[run.trace_id, run.span_id])
+    return sorted(found, key=lambda run: (run.start_time_unix_nano, run.id))
 
 
 def _run(group: Group, activation: Activation) -> AgentRun:
@@ -95,6 +96,12 @@ def _outside(nameless: dict[bytes, AgentRun], span: Span, fields: AgentFields) -
         )
     run.end_time_unix_nano = max(run.end_time_unix_nano, span.end_time_unix_nano)
     return run
+
+
+def _inherit(run: AgentRun, group: Group, index: int) -> None:
+    """Take the conversation and the user of the spans above, when the run's own say nothing of them."""
+    run.conversation_id = run.conversation_id or group.conversation_of(index)
+    run.user_id = run.user_id or group.user_of(index)
 
 
 def _account(run: AgentRun, group: Group, index: int, spends: bool) -> None:

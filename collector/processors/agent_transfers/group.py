@@ -76,6 +76,11 @@ class Group:
         lineage = (index, *self._above(index))
         return next((found for at in lineage if (found := self.facts[at].fields.conversation_id)), "")
 
+    def user_of(self, index: int) -> str:
+        """Return the user a span or, failing that, the nearest span above it names."""
+        lineage = (index, *self._above(index))
+        return next((found for at in lineage if (found := self.facts[at].fields.user_id)), "")
+
     def lineage(self, index: int) -> dict[int, int]:
         """Return the spans from one up to its root, each with its distance; bounded."""
         return {above: steps for steps, above in enumerate(islice((index, *self._above(index)), MAX_LINEAGE))}
