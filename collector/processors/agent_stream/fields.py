@@ -1,122 +1,115 @@
-"""The normalised agent fields of many spans at once, from the table of the conventions' keys."""
+"""The normalised agent fields of many spans at once, from the table of the conventions' keys.
+
+What `agent_transfers.semantics.normalise` says of one span, in columns; a test holds the two together.
+"""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from collector.processors.agent_transfers.semantics import normal_operation
-from collector.processors.agent_transfers.semantics_table import FIELD_KEYS, MAX_COUNT
-from collector.processors.agent_transfers.values import parse_object
+from collector.processors.agent_stream.keyed import Keyed, mapped
+from collector.processors.agent_transfers.names import clean
+from collector.processors.agent_transfers.semantics import normal_operation, operation_in_name, tool_in_name
+from collector.processors.agent_transfers.semantics_table import (
+    CONVERSATION_IN_METADATA,
+    COST_DETAILS,
+    FIELD_KEYS,
+    KIND_KEYS,
+    MAX_COUNT,
+    MODEL_KEYS,
+    SPENT_KEYS,
+    TOOL_ENTITY_KEYS,
+    USAGE_DETAILS,
+)
+from collector.processors.agent_transfers.values import parse_object, text, unquoted
 
 _TEXT_FIELDS = ("agent_name", "agent_id", "conversation_id", "user_id", "model", "provider", "tool_name")
-_COUNT_FIELDS = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
 _NUMBER = r"^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
-# a generic operation gives way to a more telling one
-_WEAK_OPERATIONS = frozenset({"chain", "task"})
-_CONVERSATION_IN_METADATA = ("session_id", "conversation_id", "thread_id")
-_IN_METADATA = re.compile("|".join(_CONVERSATION_IN_METADATA))
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """The attributes of spans, addressed by key."""
-
-    rows: int
-    offsets: NDArray[np.int32]
-    codes: NDArray[np.int32]  # of each entry's key
-    code_of: dict[str, int]
-    values: pa.BinaryArray
-
-    @staticmethod
-    def of(spans: pa.Table) -> "Keyed":
-        """Index the attributes of a SPANS table that has one chunk."""
-        tags = spans["attributes"].chunk(0)
-        encoded = tags.keys.dictionary_encode()
-        code_of = {key: code for code, key in enumerate(encoded.dictionary.to_pylist())}
-        return Keyed(spans.num_rows, tags.offsets.to_numpy(), encoded.indices.to_numpy(), code_of, tags.items)
-
-    def text(self, key: str) -> pa.StringArray | None:
-        """Return the texts of a key, null where a span has none; None when no span has the key. Last one wins."""
-        code = self.code_of.get(key)
-        if code is None:
-            return None
-        entries = np.flatnonzero(self.codes == code)
-        at = np.full(self.rows, -1, np.int64)
-        at[np.searchsorted(self.offsets, entries, side="right") - 1] = entries
-        taken = self.values.take(pa.array(at, mask=at < 0))
-        return _utf8(taken)
+_IN_METADATA = {"conversation_id": CONVERSATION_IN_METADATA, "agent_name": ("lc_agent_name",)}
 
 
 def agent_fields(attributes: Keyed, names: pa.DictionaryArray) -> dict[str, pa.Array]:
     """Return the AGENT_SPANS columns that come from attributes: for each field the first key present wins."""
     columns = {field: _first(attributes, FIELD_KEYS[field]) for field in _TEXT_FIELDS}
-    columns["conversation_id"] = _with_metadata(columns["conversation_id"], attributes.text("metadata"))
+    columns["conversation_id"] = mapped(columns["conversation_id"].dictionary_encode(), unquoted)
+    columns |= _with_metadata({field: columns[field] for field in _IN_METADATA}, attributes.text("metadata"))
+    columns["agent_name"] = mapped(columns["agent_name"].dictionary_encode(), clean)
+    operation = _operation(attributes, names)
+    columns["tool_name"] = _with_named_tools(columns["tool_name"], attributes, names, operation)
     columns = {field: pc.fill_null(column, "") for field, column in columns.items()}
-    columns["operation"] = _operation(attributes, names)
-    for field in _COUNT_FIELDS:
-        numbers = _numbers(_first(attributes, FIELD_KEYS[field]))
-        columns[field] = pc.floor(pc.if_else(pc.less(numbers, MAX_COUNT), numbers, None)).cast(pa.int64())
-    columns["cost_usd"] = _numbers(_first(attributes, FIELD_KEYS["cost_usd"]))
+    columns["operation"] = operation
+    for field, detail in USAGE_DETAILS.items():
+        numbers = _first_number(attributes, FIELD_KEYS[field], detail, MAX_COUNT)
+        columns[field] = pc.floor(numbers).cast(pa.int64())
+    columns["cost_usd"] = _first_number(attributes, FIELD_KEYS["cost_usd"], COST_DETAILS, np.inf)
     return columns
 
 
 def _first(attributes: Keyed, keys: tuple[str, ...]) -> pa.StringArray:
-    present = [text for key in keys if (text := attributes.text(key)) is not None]
-    nothing = pa.nulls(attributes.rows, pa.string())
-    return pc.coalesce(*[pc.if_else(pc.equal(text, ""), None, text) for text in present], nothing)
+    present = [mapped(found.dictionary_encode(), text) for key in keys if (found := attributes.text(key)) is not None]
+    return pc.coalesce(*present, pa.nulls(attributes.rows, pa.string()))
 
 
-def _numbers(texts: pa.StringArray) -> pa.DoubleArray:
-    return pc.if_else(pc.match_substring_regex(texts, _NUMBER), texts, None).cast(pa.float64())
+def _first_number(attributes: Keyed, keys: tuple[str, ...], detail: tuple[str, str], below: float) -> pa.DoubleArray:
+    """Return the first number from 0 to a bound that a key gives, else one entry of a JSON text."""
+    texts = [found for key in keys if (found := attributes.text(key)) is not None]
+    if (blob := attributes.text(detail[0])) is not None:
+        texts.append(mapped(blob.dictionary_encode(), lambda value: text(parse_object(value).get(detail[1]))))
+    numbers = [pc.if_else(pc.match_substring_regex(each, _NUMBER), each, None).cast(pa.float64()) for each in texts]
+    bounded = [pc.if_else(pc.less(each, below), each, None) for each in numbers]
+    return pc.coalesce(*bounded, pa.nulls(attributes.rows, pa.float64()))
 
 
 def _operation(attributes: Keyed, names: pa.DictionaryArray) -> pa.StringArray:
-    strong, weak = [], []
-    for key in FIELD_KEYS["operation"]:
-        text = attributes.text(key)
-        if text is not None:
-            normal = _mapped(text.dictionary_encode(), normal_operation)
-            is_weak = pc.is_in(normal, value_set=pa.array(sorted(_WEAK_OPERATIONS)))
-            strong.append(pc.if_else(is_weak, None, normal))
-            weak.append(normal)
-    return pc.coalesce(*strong, _mapped(names, _named_operation), *weak, pa.scalar(""))
+    """Return the operations: a telling kind, a telling operation, the span name's, a generic one, a bare model call."""
+    kinds = [_less(found, "chain") for key in KIND_KEYS if (found := _normal(attributes, key)) is not None]
+    said = [found for key in FIELD_KEYS["operation"] if (found := _normal(attributes, key)) is not None]
+    telling = [_less(found, "chain", "task") for found in said]
+    calls = attributes.has(*MODEL_KEYS) & attributes.has(*SPENT_KEYS)
+    bare = pa.array(np.where(calls, "chat", ""))
+    return pc.coalesce(*kinds, *telling, mapped(names, operation_in_name), *said, bare)
 
 
-def _named_operation(name: str) -> str:
-    """Return the operation that a span name starts with, as in `invoke_agent billing`; names in prose have none."""
-    first = name.partition(" ")[0]
-    return normal_operation(first) if "_" in first or first in {"chat", "embeddings"} else ""
+def _normal(attributes: Keyed, key: str) -> pa.StringArray | None:
+    found = attributes.text(key)
+    return None if found is None else mapped(found.dictionary_encode(), lambda value: normal_operation(text(value)))
 
 
-def _mapped(column: pa.DictionaryArray, mapping: Callable[[str], str]) -> pa.StringArray:
-    """Map the distinct texts; an empty result is null."""
-    mapped = pa.array([mapping(value) or None for value in column.dictionary.to_pylist()], pa.string())
-    return mapped.take(column.indices)
+def _less(operations: pa.StringArray, *generic: str) -> pa.StringArray:
+    return pc.if_else(pc.is_in(operations, value_set=pa.array(generic)), None, operations)
 
 
-def _with_metadata(conversations: pa.StringArray, metadata: pa.StringArray | None) -> pa.StringArray:
-    """Fill what is missing from a framework's JSON metadata; only rows that need it are parsed."""
-    if metadata is None:
-        return conversations
-    candidates = pc.and_(pc.is_null(conversations), pc.match_substring_regex(metadata, _IN_METADATA.pattern))
-    rows = np.flatnonzero(pc.fill_null(candidates, False).to_numpy(zero_copy_only=False))
-    if not rows.size:
-        return conversations
-    filled = conversations.to_pylist()
-    for row, blob in zip(rows.tolist(), metadata.take(pa.array(rows)).to_pylist(), strict=True):
+def _with_named_tools(
+    tools: pa.StringArray, attributes: Keyed, names: pa.DictionaryArray, operation: pa.StringArray
+) -> pa.StringArray:
+    """Fill in what tool calls without a tool's name are called."""
+    lacking = pc.and_(pc.is_null(tools), pc.equal(operation, "execute_tool"))
+    if not pc.any(lacking).as_py():
+        return tools
+    found = pc.coalesce(mapped(names, tool_in_name), _first(attributes, TOOL_ENTITY_KEYS), names.cast(pa.string()))
+    return pc.if_else(lacking, found, tools)
+
+
+def _with_metadata(columns: Mapping[str, pa.StringArray], metadata: pa.StringArray | None) -> dict[str, pa.StringArray]:
+    """Fill what is missing from a framework's JSON metadata; only what needs it is parsed."""
+    filled = dict(columns)
+    for field, keys in _IN_METADATA.items() if metadata is not None else ():
+        lacking = pc.if_else(pc.is_null(columns[field]), metadata, None)
+        telling = pc.match_substring_regex(lacking, "|".join(map(re.escape, keys)))
+        blobs = pc.if_else(telling, lacking, None)
+        if blobs.null_count < len(blobs):
+            filled[field] = pc.coalesce(columns[field], mapped(blobs.dictionary_encode(), _entry(keys)))
+    return filled
+
+
+def _entry(keys: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a function that reads the first of some entries out of a JSON text."""
+
+    def read(blob: str) -> str:
         entries = parse_object(blob)
-        found = (entries.get(key) for key in _CONVERSATION_IN_METADATA)
-        filled[row] = next((str(value) for value in found if value), None)
-    return pa.array(filled, pa.string())
+        return next((found for key in keys if (found := text(entries.get(key)))), "")
 
-
-def _utf8(raw: pa.BinaryArray) -> pa.StringArray:
-    try:
-        return raw.cast(pa.string())
-    except pa.ArrowInvalid:  # bytes and nested values have no text
-        return pa.array([None if v is None else v.decode("utf-8", "replace") for v in raw.to_pylist()], pa.string())
+    return read

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from collector.processors.agent_stream.fields import Keyed, agent_fields
+from collector.processors.agent_stream.fields import agent_fields
+from collector.processors.agent_stream.keyed import Keyed
 from collector.processors.agent_transfers.grouping import (
     AGENT_ATTRIBUTE_KEYS,
     AGENT_KEY_PATTERN,

@@ -32,7 +32,7 @@ AGENT_KEY_PREFIXES: Final = (
     "crewai.", "crew_", "smolagents.", "agno.", "ai.telemetry.", "ai.agent.", "ai.toolCall.", "gcp.vertex.agent.",
     "ag2.", "mastra.", "haystack.agent.", "haystack.component.", "pydantic_ai.", "a2a.", "microsoft.a365.",
     "semantic_kernel.", "executor.", "message.destination_executor", "handoff.", "agent_framework.", "agent_handoff",
-    "beeai.", "openai.agent", "dify.",
+    "beeai.", "openai.agent", "dify.", "mcp.",
 )  # fmt: skip
 """A span that has a key with one of these prefixes is agentic."""
 

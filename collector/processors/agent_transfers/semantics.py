@@ -10,10 +10,18 @@ from functools import lru_cache
 from collector.processors.agent_transfers.model import Attributes, Span, Value
 from collector.processors.agent_transfers.semantics_table import (
     ASSOCIATION,
+    CONVERSATION_IN_METADATA,
+    COST_DETAILS,
     FIELD_KEYS,
+    KIND_KEYS,
     MAX_COUNT,
     MODEL_CALLS,
+    MODEL_KEYS,
     OPERATIONS,
+    SPENT_KEYS,
+    TOOL_ENTITY_KEYS,
+    TOOL_PREFIXES,
+    USAGE_DETAILS,
 )
 from collector.processors.agent_transfers.values import first_text, number, parse_object, text, unquoted
 
@@ -22,11 +30,9 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OPERATION_PREFIX = re.compile(r"^(?:ai|gen_ai|genai|llm|agents?)_")
 # Conventions that put the operation into the span name only; the target follows the operation.
 _NAMED_OPERATION = re.compile(
-    r"^(invoke_agent|create_agent|execute_tool|chat|generate_content|text_completion|embeddings|invoke_workflow)\b"
+    r"^(invoke_agent|create_agent|execute_tool|chat|generate_content|text_completion|embeddings|invoke_workflow)(?: |$)"
 )
-# The kind attribute outranks the operation of an older layer below it (OpenInference over native spans).
-_KIND_KEYS = ("langfuse.observation.type", "openinference.span.kind")
-_SAID_OUTRIGHT = (*_KIND_KEYS, "gen_ai.operation.name")
+_SAID_OUTRIGHT = (*KIND_KEYS, "gen_ai.operation.name")
 _METADATA_PREFIXES = (ASSOCIATION, "langsmith.metadata.", "langfuse.observation.metadata.", "langfuse.trace.metadata.")
 
 _Key = tuple[bytes, bytes]
@@ -67,7 +73,7 @@ def normal_operation(spelling: str) -> str:
 def operation_of(span: Span) -> str:
     """Return the normalised operation of a span, from its kind attribute, its operation name or its span name."""
     attributes = span.attributes
-    for key in _KIND_KEYS:
+    for key in KIND_KEYS:
         if key in attributes and (found := normal_operation(text(attributes[key]))) not in {"", "chain"}:
             return found
     weakest = ""
@@ -76,17 +82,18 @@ def operation_of(span: Span) -> str:
             if found not in {"chain", "task"}:
                 return found
             weakest = weakest or found
-    if named := _NAMED_OPERATION.match(span.name):
-        return normal_operation(named.group(1))
-    return weakest or ("chat" if _spends_tokens(attributes) else "")
+    return operation_in_name(span.name) or weakest or ("chat" if _spends_tokens(attributes) else "")
+
+
+def operation_in_name(name: str) -> str:
+    """Return the operation that a span name starts with, as in `invoke_agent billing`."""
+    named = _NAMED_OPERATION.match(name)
+    return normal_operation(named.group(1)) if named else ""
 
 
 def _spends_tokens(attributes: Attributes) -> bool:
     """Tell a model call that names no operation: a model together with token counts."""
-    return ("gen_ai.request.model" in attributes or "llm.model_name" in attributes) and any(
-        key in attributes
-        for key in ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
-    )
+    return any(key in attributes for key in MODEL_KEYS) and any(key in attributes for key in SPENT_KEYS)
 
 
 def metadata(attributes: Attributes, key: str) -> str:
@@ -104,19 +111,18 @@ def _conversation(attributes: Attributes) -> str:
     if found := unquoted(first_text(attributes, FIELD_KEYS["conversation_id"])):
         return found
     blob = attributes.get("metadata")
-    if isinstance(blob, str) and not ("session_id" in blob or "conversation_id" in blob or "thread_id" in blob):
+    if isinstance(blob, str) and not any(key in blob for key in CONVERSATION_IN_METADATA):
         return ""
     entries = parse_object(blob)
-    return next(
-        (found for key in ("session_id", "conversation_id", "thread_id") if (found := text(entries.get(key)))), ""
-    )
+    return next((found for key in CONVERSATION_IN_METADATA if (found := text(entries.get(key)))), "")
 
 
-def _tokens(attributes: Attributes, field: str, detail: str) -> int | None:
+def _tokens(attributes: Attributes, field: str) -> int | None:
     for key in FIELD_KEYS[field]:
         if key in attributes and (found := _count(attributes[key])) is not None:
             return found
-    return _count(parse_object(attributes.get("langfuse.observation.usage_details")).get(detail))
+    blob, entry = USAGE_DETAILS[field]
+    return _count(parse_object(attributes.get(blob)).get(entry))
 
 
 def _count(value: Value) -> int | None:
@@ -126,9 +132,15 @@ def _count(value: Value) -> int | None:
 
 def _cost(attributes: Attributes) -> float | None:
     for key in FIELD_KEYS["cost_usd"]:
-        if key in attributes and (found := number(attributes[key])) is not None:
+        if key in attributes and (found := _amount(attributes[key])) is not None:
             return found
-    return number(parse_object(attributes.get("langfuse.observation.cost_details")).get("total"))
+    blob, total = COST_DETAILS
+    return _amount(parse_object(attributes.get(blob)).get(total))
+
+
+def _amount(value: Value) -> float | None:
+    found = number(value)
+    return found if found is not None and found >= 0 else None
 
 
 def _tool_name(span: Span, operation: str) -> str:
@@ -136,12 +148,16 @@ def _tool_name(span: Span, operation: str) -> str:
         return found
     if operation != "execute_tool":
         return ""
-    named = span.name.removeprefix("execute_tool ") if span.name.startswith("execute_tool ") else ""
-    return named or first_text(span.attributes, ("traceloop.entity.name", "langsmith.trace.name")) or span.name
+    return tool_in_name(span.name) or first_text(span.attributes, TOOL_ENTITY_KEYS) or span.name
+
+
+def tool_in_name(name: str) -> str:
+    """Return the tool that a span name ends with, as in `execute_tool search`."""
+    return next((name.removeprefix(prefix) for prefix in TOOL_PREFIXES if name.startswith(prefix)), "")
 
 
 def _agent_name(attributes: Attributes) -> Value:
-    return first_text(attributes, FIELD_KEYS["agent_name"]) or metadata(attributes, "lc_agent_name")
+    return unquoted(first_text(attributes, FIELD_KEYS["agent_name"])) or metadata(attributes, "lc_agent_name")
 
 
 def normalise(span: Span) -> AgentFields:
@@ -156,10 +172,10 @@ def normalise(span: Span) -> AgentFields:
         model=first_text(attributes, FIELD_KEYS["model"]),
         provider=first_text(attributes, FIELD_KEYS["provider"]),
         operation=operation,
-        input_tokens=_tokens(attributes, "input_tokens", "input"),
-        output_tokens=_tokens(attributes, "output_tokens", "output"),
-        cached_input_tokens=_tokens(attributes, "cached_input_tokens", "input_cached_tokens"),
-        reasoning_tokens=_tokens(attributes, "reasoning_tokens", "output_reasoning_tokens"),
+        input_tokens=_tokens(attributes, "input_tokens"),
+        output_tokens=_tokens(attributes, "output_tokens"),
+        cached_input_tokens=_tokens(attributes, "cached_input_tokens"),
+        reasoning_tokens=_tokens(attributes, "reasoning_tokens"),
         cost_usd=_cost(attributes),
         tool_name=_tool_name(span, operation),
     )

@@ -21,6 +21,7 @@ FIELD_KEYS: Final = MappingProxyType(
             "langfuse.observation.metadata.agent_name", "ai.telemetry.metadata.agentName",
             "ai.telemetry.metadata.agent", "agentName", "beeai.agent.name",
             "semantic_kernel.agent.name", "gen_ai.agent_name", "assistant.name",
+            "langfuse.observation.metadata.lc_agent_name", "langfuse.trace.metadata.lc_agent_name",
         ),
         "agent_id": (
             "gen_ai.agent.id", "agent.id", "agent_id", "agno.agent.id", "agno.team.id", "mastra.agent.id",
@@ -53,7 +54,7 @@ FIELD_KEYS: Final = MappingProxyType(
             "gen_ai.operation.name", "openinference.span.kind", "traceloop.span.kind", "langfuse.observation.type",
             "langsmith.span.kind", "ai.operationId", "sentry.op", "ag2.span.type", "mastra.span.type",
             "llm.request.type",
-            "mlflow.spanType", "gen_ai.span.kind",
+            "mlflow.spanType", "gen_ai.span.kind", "mcp.method.name",
         ),
         "input_tokens": (
             "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt",
@@ -88,6 +89,34 @@ FIELD_KEYS: Final = MappingProxyType(
 )  # fmt: skip
 """Field to ordered attribute keys. Text fields take text, `*_tokens` integers, `cost_usd` a float in US dollars."""
 
+KIND_KEYS: Final = ("langfuse.observation.type", "openinference.span.kind")
+"""The kind attribute outranks the operation of an older layer below it (OpenInference over native spans)."""
+
+MODEL_KEYS: Final = ("gen_ai.request.model", "llm.model_name")
+SPENT_KEYS: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
+"""A span that has a key of each is a model call, when it names no operation."""
+
+TOOL_PREFIXES: Final = ("execute_tool ", "tools/call ")
+"""What comes before a tool's name in the names of its spans: OTel GenAI, and MCP."""
+
+TOOL_ENTITY_KEYS: Final = ("traceloop.entity.name", "langsmith.trace.name")
+"""What a tool call is called when no key of `tool_name` says it."""
+
+CONVERSATION_IN_METADATA: Final = ("session_id", "conversation_id", "thread_id")
+"""Entries of the JSON text `metadata`."""
+
+_USAGE: Final = "langfuse.observation.usage_details"
+USAGE_DETAILS: Final = MappingProxyType(
+    {
+        "input_tokens": (_USAGE, "input"), "output_tokens": (_USAGE, "output"),
+        "cached_input_tokens": (_USAGE, "input_cached_tokens"),
+        "reasoning_tokens": (_USAGE, "output_reasoning_tokens"),
+    }
+)  # fmt: skip
+"""Field to a key whose value is a JSON text, and the entry in it: where no key of the field says anything."""
+
+COST_DETAILS: Final = ("langfuse.observation.cost_details", "total")
+
 OPERATIONS: Final = MappingProxyType(
     {
         "chat": "chat", "generate_content": "chat", "text_completion": "text_completion", "completion": "chat",
@@ -103,7 +132,8 @@ OPERATIONS: Final = MappingProxyType(
         "agent_step": "invoke_agent", "invoke_local_agent": "invoke_agent", "process_thread_run": "invoke_agent",
         "start_thread_run": "invoke_agent", "subagent": "invoke_agent", "sub_agent": "invoke_agent",
         "execute_tool": "execute_tool", "tool": "execute_tool", "function": "execute_tool", "tool_call": "execute_tool",
-        "mcp_tool_call": "execute_tool", "run_tool": "execute_tool", "tool_execution": "execute_tool",
+        "mcp_tool_call": "execute_tool", "tools_call": "execute_tool", "run_tool": "execute_tool",
+        "tool_execution": "execute_tool",
         "handoff": "handoff", "agent_handoff": "handoff", "handoff_request": "handoff", "transfer": "handoff",
         "agent_transfer": "handoff", "handover": "handoff", "delegate": "handoff", "delegation": "handoff",
         "agent_delegation": "handoff", "agent_to_agent_interaction": "handoff", "goto": "goto",
