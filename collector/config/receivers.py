@@ -86,7 +86,9 @@ class OtlpHttp(OtlpTransport):
         "64MiB", ge=1024, description="Largest request, before and after decompression."
     )
     max_receiving_size: Size = setting(
-        "256MiB", ge=1024, description="Bodies still arriving, together; beyond it requests are refused (retryable)."
+        "256MiB",
+        ge=1024,
+        description="Bodies that arrive or wait to be converted, together; beyond it requests are refused (retryable).",
     )
     read_header_timeout: Duration = setting("10s", gt=timedelta(0), description="Time to send a request's headers.")
     read_timeout: Duration = setting("30s", gt=timedelta(0), description="Time to send a request's body.")

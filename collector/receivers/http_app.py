@@ -105,13 +105,12 @@ class HttpApp:
                 raise UnsupportedMediaType(headers.get("content-type", ""))
             decoder = decoder_for(headers.get("content-encoding", ""))
             self._reader.check_declared(headers.get("content-length"))
-            body = await self._reader.read(receive, decoder)
-            if signal is not None and encoding is Encoding.JSON:
-                body = await self._convert(partial(to_protobuf, signal, body), len(body))
-        if signal is not None:
-            message = await self._store(signal, body)
-        else:
-            message = await self._turn_metrics_away(encoding, body)
+            async with self._reader.reading(receive, decoder) as body:
+                if signal is None:
+                    message = await self._turn_metrics_away(encoding, body)
+                    return _Reply(200, encoding, encode(message, encoding))
+                request = await self._protobuf(signal, encoding, body)
+        message = await self._store(signal, request)
         return _Reply(200, encoding, encode(message, encoding))
 
     def _admit(self, scope: Scope) -> None:
@@ -134,6 +133,11 @@ class HttpApp:
                 reason = error.reason if isinstance(error, Rejected) else "unauthenticated"
                 self._ingest.count_undecodable(signal, TRANSPORT, reason)
             raise
+
+    async def _protobuf(self, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
+        if encoding is Encoding.PROTOBUF:
+            return body
+        return await self._convert(partial(to_protobuf, signal, body), len(body))
 
     async def _store(self, signal: Signal, body: bytes) -> Message:
         if self._answers is None:

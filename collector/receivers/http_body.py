@@ -1,7 +1,8 @@
 """Reads request bodies within limits: size before and after decompression, time, and memory of all together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 from collector.errors import Refused, TooLarge
@@ -15,7 +16,7 @@ class Disconnected(Exception):
 
 
 class ReceivingMemory:
-    """Counts the bytes of bodies that are still arriving. Used on one event loop."""
+    """Counts the bytes of bodies that arrive or wait to be converted. Used on one event loop."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -45,20 +46,23 @@ class BodyReader:
         if content_length is not None and int(content_length) > self._max_bytes:
             raise self._too_large()
 
-    async def read(self, receive: Receive, decoder: Decoder) -> bytes:
-        """Return a whole body. Nothing is inflated beyond the limit.
+    @asynccontextmanager
+    async def reading(self, receive: Receive, decoder: Decoder) -> AsyncIterator[bytes]:
+        """Yield a whole body, which counts as memory until the block ends. Nothing is inflated beyond the limit.
 
         Raises: TooLarge, Rejected "malformed", Refused (too slow, too much at once), Disconnected.
         """
         pieces: list[bytes] = []
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._collect(receive, decoder, pieces)
-        except TimeoutError:
-            raise Refused(f"the body did not arrive within {self._seconds:g} s") from None
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await self._collect(receive, decoder, pieces)
+            except TimeoutError:
+                raise Refused(f"the body did not arrive within {self._seconds:g} s") from None
+            pieces[:] = [b"".join(pieces)]
+            yield pieces[0]
         finally:
             self._memory.give_back(sum(map(len, pieces)))
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _collect(self, receive: Receive, decoder: Decoder, pieces: list[bytes]) -> None:
         raw = size = 0

@@ -53,7 +53,7 @@ class HttpSettings:
     port: int = 4318  # 0: any free port
     max_request_bytes: int = MAX_REQUEST_BYTES
     max_concurrent_requests: int = 1024
-    max_receiving_bytes: int = 256 * MIB  # bodies that are still arriving, all requests together, decompressed
+    max_receiving_bytes: int = 256 * MIB  # bodies that arrive or wait to be converted, all together, decompressed
     answer_seconds: float = 4.0  # Collectors resend after 5 s
     header_seconds: float = 10.0  # from connecting, or from a request's first byte, to the end of its headers
     body_seconds: float = 30.0

@@ -107,8 +107,8 @@ class ZipkinApp:
             if not headers.get("content-type", "application/json").startswith("application/json"):
                 raise UnsupportedMediaType(headers["content-type"])
             self._reader.check_declared(headers.get("content-length"))
-            body = await self._reader.read(receive, decoder_for(headers.get("content-encoding", "")))
-            request = await asyncio.get_running_loop().run_in_executor(self._worker, _converted, body)
+            async with self._reader.reading(receive, decoder_for(headers.get("content-encoding", ""))) as body:
+                request = await asyncio.get_running_loop().run_in_executor(self._worker, _converted, body)
         except (Rejected, Unauthenticated, PermissionDenied) as error:
             reason = error.reason if isinstance(error, Rejected) else "unauthenticated"
             self._ingest.count_undecodable(Signal.TRACES, TRANSPORT, reason)
