@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 
 import grpc
 
@@ -11,7 +10,10 @@ from collector.config.forwarding import ClientTls, Forwarding, OtlpExporter, Otl
 from collector.config.model import Config, component_type
 from collector.forwarding.forwarder import Forwarder, ForwardStatus
 from collector.forwarding.queue import ForwardQueue
+from collector.forwarding.renewing import RenewingClient
+from collector.forwarding.tls_files import ClientTlsFiles, ClientTlsSettings, LoadedClientTls
 from collector.journal.journal import Segment
+from collector.renewal import UnusableFiles
 from exporters.delivery import Client
 from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
 from exporters.forward_otlp.http_client import OtlpHttpClient
@@ -30,7 +32,7 @@ class Forwards:
         for name, signals in _used(config).items():
             written = config.exporters[name]
             if isinstance(written, Forwarding):
-                client = _client(written, signals)
+                client = _client(name, written, signals)
                 # Inside the journal's folder, because files are taken over by hard links.
                 folder = settings.journal_directory(config) / "forward" / name.replace("/", "_")
                 queue = ForwardQueue(folder, written.sending_queue.max_size, signals)
@@ -66,39 +68,39 @@ def _used(config: Config) -> dict[str, frozenset[Signal]]:
     return used
 
 
-def _client(written: Forwarding, signals: frozenset[Signal]) -> Client:
+def _client(name: str, written: Forwarding, signals: frozenset[Signal]) -> Client:
+    if isinstance(written, OtlpExporter) and written.tls.insecure:
+        return OtlpGrpcClient(_grpc(written, None), signals)
+    try:
+        files = ClientTlsFiles(_tls(written.tls))
+    except UnusableFiles as error:
+        raise ValueError(f"exporters.{name}.tls: {error}") from error
+    return RenewingClient(files, lambda tls: _connected(written, signals, tls))
+
+
+def _connected(written: Forwarding, signals: frozenset[Signal], tls: LoadedClientTls) -> Client:
     if isinstance(written, OtlpExporter):
-        return OtlpGrpcClient(_grpc(written), signals)
+        return OtlpGrpcClient(_grpc(written, grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificates)), signals)
     if isinstance(written, OtlpHttpExporter):
-        return OtlpHttpClient(_http(written, written.endpoint), signals)
+        return OtlpHttpClient(_http(written, written.endpoint, tls.context), signals)
     assert isinstance(written, ZipkinExporter)
-    return ZipkinClient(_http(written, written.endpoint))
+    return ZipkinClient(_http(written, written.endpoint, tls.context))
 
 
-def _grpc(written: OtlpExporter) -> OtlpGrpcEndpoint:
-    credentials = None
-    if not written.tls.insecure:
-        files = (written.tls.ca_file, written.tls.key_file, written.tls.cert_file)
-        credentials = grpc.ssl_channel_credentials(*map(_content, files))
+def _tls(written: ClientTls) -> ClientTlsSettings:
+    interval = written.reload_interval.total_seconds()
+    return ClientTlsSettings(written.ca_file, written.cert_file, written.key_file, interval)
+
+
+def _grpc(written: OtlpExporter, credentials: grpc.ChannelCredentials | None) -> OtlpGrpcEndpoint:
     timeout = written.timeout.total_seconds()
     return OtlpGrpcEndpoint(written.endpoint, credentials, _headers(written), written.compression, timeout)
 
 
-def _http(written: Forwarding, url: str) -> HttpEndpoint:
+def _http(written: Forwarding, url: str, context: ssl.SSLContext) -> HttpEndpoint:
     timeout = written.timeout.total_seconds()
-    return HttpEndpoint(url.rstrip("/"), _headers(written), written.compression, timeout, _context(written.tls))
-
-
-def _context(tls: ClientTls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if tls.cert_file is not None:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return context
+    return HttpEndpoint(url.rstrip("/"), _headers(written), written.compression, timeout, context)
 
 
 def _headers(written: Forwarding) -> dict[str, str]:
     return {name: value.get_secret_value() for name, value in written.headers.items()}
-
-
-def _content(path: Path | None) -> bytes | None:
-    return path.read_bytes() if path else None

@@ -12,10 +12,9 @@ from email.utils import parsedate_to_datetime
 
 import urllib3
 
-from exporters.delivery import DeliveryDelayed, DeliveryRejected
+from exporters.delivery import ANSWER_CHARACTERS, DeliveryDelayed, DeliveryRejected
 
 _PERMANENT = frozenset({400, 413, 415, 422})
-_SHOWN_BYTES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +48,10 @@ class HttpClient:
             raise DeliveryDelayed(f"{type(error).__name__}: {error}") from error
         if 200 <= answer.status < 300:
             return answer.data
-        text = f"HTTP {answer.status}: {answer.data[:_SHOWN_BYTES].decode('utf-8', 'replace')}"
+        status, said = f"HTTP {answer.status}", answer.data[:ANSWER_CHARACTERS].decode("utf-8", "replace")
         if answer.status in _PERMANENT:
-            raise DeliveryRejected(text)
-        raise DeliveryDelayed(text, retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)))
+            raise DeliveryRejected(status, said)
+        raise DeliveryDelayed(status, said, retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)))
 
     def close(self) -> None:
         """Close all connections. Idempotent."""

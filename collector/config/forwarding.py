@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
@@ -45,7 +45,10 @@ class ClientTls(Section):
     insecure: bool = Field(default=False, description="Plain text; of gRPC endpoints only, URLs say it themselves.")
     ca_file: Path | None = Field(default=None, description="CA that the receiver's certificate must come from, PEM.")
     cert_file: Path | None = Field(default=None, description="Certificate to show the receiver (mTLS), PEM.")
-    key_file: Path | None = Field(default=None, description="Its private key, PEM.")
+    key_file: Path | None = Field(default=None, description="Its private key, PEM; null: it is in `cert_file`.")
+    reload_interval: Duration = setting(
+        "1m", ge=timedelta(0), description="How often renewed files are looked for, at most; 0s: never."
+    )
 
     @field_validator("ca_file", "cert_file", "key_file")
     @classmethod
@@ -54,6 +57,13 @@ class ClientTls(Section):
             msg = f"there is no file {path}"
             raise ValueError(msg)
         return path
+
+    @model_validator(mode="after")
+    def _key_belongs_to_a_certificate(self) -> Self:
+        if self.key_file is not None and self.cert_file is None:
+            msg = "key_file without cert_file: a key shows the receiver nothing"
+            raise ValueError(msg)
+        return self
 
 
 class SendingQueue(Section):

@@ -28,7 +28,8 @@ INTRODUCTION = """# Configuration
 - **TLS.** Renewed certificates, keys and client CAs of a listener are taken up while it runs, at the first connection
   or scrape of `/metrics` after `reload_interval`; open connections live on as they are. Files that cannot be used, such
   as a certificate without its key, change nothing: the log says `tls_reload_failed` once, and they are tried again
-  after each interval. [metrics.md](metrics.md) has the figure that tells when a certificate ends.
+  after each interval. [metrics.md](metrics.md) has the figure that tells when a certificate ends. An exporter that
+  sends on takes up its files likewise, at the first request after `reload_interval`, and then connects anew.
 - **Errors.** `baton validate --config FILE` lists everything that is wrong, each with the path of its key, and exits
   with 1. Unknown keys are errors. `baton validate --print` shows the configuration in force, secrets as asterisks.
 

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import structlog
 
 from collector.forwarding.queue import ForwardQueue, Queued
 from collector.journal.segment import Record
-from exporters.delivery import Client, DeliveryDelayed, DeliveryRejected
+from exporters.delivery import Client, Delivered, DeliveryDelayed, DeliveryRejected
 from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
@@ -89,7 +90,7 @@ class Forwarder:
             try:
                 self._empty(queued)
             except Exception as error:  # noqa: BLE001 (the edge of the thread: the queue keeps what it has)
-                self._failed(f"{type(error).__name__}: {error}")
+                self._failed(_unforeseen(error))
                 self._closing.wait(self._settings.max_retry_seconds)
 
     def _empty(self, queued: Queued) -> None:
@@ -129,14 +130,14 @@ class Forwarder:
                 # Concatenated protobuf messages are one message with all their entries.
                 answer = self._client.send(signal, b"".join(record.body for record in records))
             except DeliveryDelayed as error:
-                self._failed(str(error))
+                self._failed(str(error), error.answer)
                 if self._closing.wait(_pause(delay, error.retry_after_seconds)):
                     return False
                 delay = min(delay * 2, self._settings.max_retry_seconds)
             except DeliveryRejected as error:
                 return self._reject(signal, records, error)
             else:
-                self._succeeded(signal, items, answer.rejected, answer.message)
+                self._succeeded(signal, items, answer)
                 return True
 
     def _reject(self, signal: Signal, records: Sequence[Record], error: DeliveryRejected) -> bool:
@@ -144,32 +145,42 @@ class Forwarder:
         if len(records) > 1:
             middle = len(records) // 2
             return self._deliver(signal, records[:middle]) and self._deliver(signal, records[middle:])
-        self._rejected += records[0].items
-        _log.error(
-            "forward_rejected",
-            exporter=self._name,
-            signal=signal.value,
-            items=records[0].items,
-            detail=str(error)[:500],
-        )
+        self._note_rejected(signal, records[0].items, str(error), error.answer)
         return True
 
-    def _succeeded(self, signal: Signal, items: int, rejected: int, message: str) -> None:
+    def _succeeded(self, signal: Signal, items: int, answer: Delivered) -> None:
         if self._failing_since is not None:
             _log.warning("forward_recovered", exporter=self._name, queued_bytes=self._queue.bytes)
             self._failing_since, self._next_report = None, 0.0
+        rejected = min(max(answer.rejected, 0), items)  # a receiver may say anything; counters only grow
         self._delivered += items - rejected
-        self._rejected += rejected
         if rejected:
-            _log.error(
-                "forward_rejected", exporter=self._name, signal=signal.value, items=rejected, detail=message[:500]
-            )
+            self._note_rejected(signal, rejected, "partial success", answer.answer)
 
-    def _failed(self, detail: str) -> None:
+    def _note_rejected(self, signal: Signal, items: int, detail: str, answer: str) -> None:
+        self._rejected += items
+        _log.error("forward_rejected", exporter=self._name, signal=signal.value, items=items, detail=detail[:500])
+        _note_answer(self._name, answer)
+
+    def _failed(self, detail: str, answer: str = "") -> None:
         self._failing_since = self._failing_since or time.time()
         if time.monotonic() >= self._next_report:
             self._next_report = time.monotonic() + _REPORT_SECONDS
             _log.warning("forward_delayed", exporter=self._name, detail=detail[:500], queued_bytes=self._queue.bytes)
+            _note_answer(self._name, answer)
+
+
+def _note_answer(exporter: str, answer: str) -> None:
+    """Log what a receiver said, for who asks for it: it may quote values of users."""
+    if answer:
+        _log.debug("forward_answer", exporter=exporter, answer=answer)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return what and where; the text of an error nobody foresaw may hold users' data."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    cause = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return f"{type(error).__name__}{cause} at {where.filename}:{where.lineno}"
 
 
 def _pause(delay: float, wish: float | None) -> float:

@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from exporters.delivery import Delivered, DeliveryDelayed, DeliveryRejected
+from exporters.delivery import ANSWER_CHARACTERS, Delivered, DeliveryDelayed, DeliveryRejected
 from storage.queries import Signal
 
 _METHODS = {
@@ -23,6 +23,8 @@ _METHODS = {
     Signal.LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 }
 _STATUS_DETAILS = "grpc-status-details-bin"
+# What grpc itself says of a receiver that it cannot reach; any other words may be the receiver's.
+_UNREACHABLE = ("failed to connect to all addresses", "DNS resolution failed")
 _COMPRESSION = {"gzip": grpc.Compression.Gzip, "none": grpc.Compression.NoCompression}
 
 
@@ -77,19 +79,22 @@ def read_answer(signal: Signal, body: bytes) -> Delivered:
     try:
         if signal is Signal.TRACES:
             traces = ExportTraceServiceResponse.FromString(body).partial_success
-            return Delivered(traces.rejected_spans, traces.error_message)
+            return Delivered(traces.rejected_spans, traces.error_message[:ANSWER_CHARACTERS])
         logs = ExportLogsServiceResponse.FromString(body).partial_success
-        return Delivered(logs.rejected_log_records, logs.error_message)
+        return Delivered(logs.rejected_log_records, logs.error_message[:ANSWER_CHARACTERS])
     except DecodeError:
         return Delivered()
 
 
 def _failure(error: Any) -> DeliveryDelayed | DeliveryRejected:
-    code, text = error.code(), f"{error.code().name}: {error.details()}"
+    code, details = error.code(), str(error.details())
+    text, answer = code.name, details[:ANSWER_CHARACTERS]
+    if details.startswith(_UNREACHABLE):
+        text, answer = f"{code.name}: {details}", ""
     delay = _retry_delay(error)
     if code is grpc.StatusCode.INVALID_ARGUMENT or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and delay is None):
-        return DeliveryRejected(text)
-    return DeliveryDelayed(text, delay)
+        return DeliveryRejected(text, answer)
+    return DeliveryDelayed(text, answer, delay)
 
 
 def _retry_delay(error: Any) -> float | None:

@@ -25,7 +25,7 @@ class ZipkinClient:
         try:
             spans = zipkin_json(body)
         except DecodeError as error:  # texts that are not UTF-8
-            raise DeliveryRejected(f"cannot be written as JSON: {error}") from error
+            raise DeliveryRejected("cannot be written as JSON") from error
         self._http.post("", "application/json", spans)
         return Delivered()
 

@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from collector.forwarding.tls_files import ClientTlsFiles, ClientTlsSettings
 from collector.receivers.errors import ListenError
 from collector.receivers.settings import TlsSettings
 from collector.receivers.tls_files import TlsFiles
 from collector.receivers.tls_metrics import CertificateCollector
+from collector.renewal import UnusableFiles
 
 AUTHORITY = trustme.CA()
 FIRST, SECOND = AUTHORITY.issue_cert("localhost"), AUTHORITY.issue_cert("localhost")
@@ -109,3 +111,23 @@ def test_the_expiry_is_that_of_the_certificate_in_use(settings: TlsSettings) -> 
     assert 3500 < (registry.get_sample_value(name, labels) or 0) <= 3600
     put(settings, AUTHORITY.issue_cert("localhost", not_after=datetime.fromtimestamp(time.time() - 60, UTC)))
     assert -120 < (registry.get_sample_value(name, labels) or 0) <= -60
+
+
+def test_a_client_may_keep_its_key_beside_its_certificate(tmp_path: Path) -> None:
+    both = tmp_path / "both.pem"
+    both.write_bytes(FIRST.private_key_and_cert_chain_pem.bytes())
+    files = ClientTlsFiles(ClientTlsSettings(cert_file=both, reload_seconds=1e-9))
+    assert files.current().key == FIRST.private_key_and_cert_chain_pem.bytes()
+    with capture_logs() as logs:
+        both.write_bytes(SECOND.private_key_and_cert_chain_pem.bytes())
+        assert files.current().certificates == SECOND.private_key_and_cert_chain_pem.bytes()
+    assert [line["event"] for line in logs] == ["tls_reloaded"]
+    assert logs[0]["expires"] == files.current().expires.isoformat()  # type: ignore[union-attr]
+    both.write_bytes(FIRST.cert_chain_pems[0].bytes() + encrypted(FIRST.private_key_pem.bytes()))
+    with pytest.raises(UnusableFiles, match=r"both\.pem, .*both\.pem cannot be used"):
+        ClientTlsFiles(ClientTlsSettings(cert_file=both))
+
+
+def test_a_client_without_files_trusts_the_system_and_shows_nothing() -> None:
+    loaded = ClientTlsFiles(ClientTlsSettings(reload_seconds=1e-9)).current()
+    assert (loaded.ca, loaded.certificates, loaded.key, loaded.expires) == (None, None, None, None)

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from collector.forwarding.forwarder import Forwarder, ForwardSettings
 from collector.forwarding.queue import ForwardQueue
+from collector.forwards import Forwards
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.journal import Journal, Segment
 from collector.loop_thread import LoopThread
@@ -35,9 +36,9 @@ FAST = ForwardSettings(max_message_bytes=20_000, retry_seconds=0.02, max_retry_s
 
 @contextmanager
 def sending(
-    folder: Path, queue: ForwardQueue, handover: Callable[[Segment], bool] | None = None
+    folder: Path, queue: ForwardQueue | Forwards, handover: Callable[[Segment], bool] | None = None
 ) -> Iterator[IngestPipeline]:
-    """Run a pipeline whose stored segments go to a queue, or to what puts them there."""
+    """Run a pipeline whose stored segments go to a queue or all of them, or to what puts them there."""
     checkpoint = Checkpoint(folder / "checkpoint.json")
     journal = Journal(folder / "journal", 2**28, int(checkpoint.load().get(RELEASED, -1)))
     ledger = Ledger()
@@ -73,6 +74,7 @@ class Http:
     """An OTLP/HTTP receiver that answers as it is told and keeps what it accepted."""
 
     status: Callable[[bytes], int] = lambda _: 200
+    said: bytes = b""
     retry_after: str = ""
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -92,8 +94,9 @@ def http_server(told: Http) -> Iterator[str]:
             self.send_response(status)
             if status != 200 and told.retry_after:
                 self.send_header("Retry-After", told.retry_after)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(told.said)))
             self.end_headers()
+            self.wfile.write(told.said)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,11 +1,20 @@
 """What a receiver is sent, and what follows from its answer."""
 
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from collector.forwarding.queue import ForwardQueue
 from exporters.delivery import DeliveryDelayed
@@ -84,21 +93,102 @@ def test_a_receiver_that_says_at_once_is_not_asked_without_end(tmp_path: Path) -
     assert told.times[3] - told.times[0] >= 0.3
 
 
-def test_details_that_cannot_be_read_are_a_failure_like_others() -> None:
-    def busy(_: bytes, context: grpc.ServicerContext) -> bytes:
-        context.set_trailing_metadata((("grpc-status-details-bin", b"\xff\xff"),))
-        context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
-
-    methods = {"Export": grpc.unary_unary_rpc_method_handler(busy)}
+@contextmanager
+def grpc_server(answer: Callable[[bytes, grpc.ServicerContext], bytes]) -> Iterator[OtlpGrpcClient]:
+    """Run a receiver of traces that answers like this; give a client of it."""
+    methods = {"Export": grpc.unary_unary_rpc_method_handler(answer)}
     server = grpc.server(ThreadPoolExecutor(1))
     service = "opentelemetry.proto.collector.trace.v1.TraceService"
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, methods)])
     client = OtlpGrpcClient(OtlpGrpcEndpoint(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"))
     server.start()
-    with pytest.raises(DeliveryDelayed, match="busy"):
+    try:
+        yield client
+    finally:
+        client.close()
+        server.stop(0).wait()
+
+
+def test_details_that_cannot_be_read_are_a_failure_like_others() -> None:
+    def busy(_: bytes, context: grpc.ServicerContext) -> bytes:
+        context.set_trailing_metadata((("grpc-status-details-bin", b"\xff\xff"),))
+        context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
+
+    with grpc_server(busy) as client, pytest.raises(DeliveryDelayed, match="UNAVAILABLE") as raised:
         client.send(Signal.TRACES, b"")
-    client.close()
-    server.stop(0).wait()
+    assert raised.value.answer == "busy"
+
+
+def shown(logs: list[EventDict]) -> str:
+    """Return what is logged unless somebody asks for more."""
+    return str([line for line in logs if line["log_level"] != "debug"])
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_what_a_receiver_quotes_is_not_in_the_log(tmp_path: Path, status: int) -> None:
+    told = Http(said=b"bad value 4111-1111")
+    told.status = lambda _: 200 if len(told.times) > 1 else status
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with capture_logs() as logs, http_server(told) as url, up(tmp_path, queue, url) as (ingest, forwarder):
+        submit(ingest, Signal.TRACES, traces_request(3))
+        until(lambda: forwarder.status.delivered + forwarder.status.rejected == 3)
+    assert f"HTTP {status}" in shown(logs)
+    assert "4111" not in shown(logs)
+    assert [line["answer"] for line in logs if line["event"] == "forward_answer"] == ["bad value 4111-1111"]
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE])
+def test_what_a_receiver_quotes_over_grpc_is_not_in_the_log(tmp_path: Path, code: grpc.StatusCode) -> None:
+    calls: list[bytes] = []
+
+    def quote(body: bytes, context: grpc.ServicerContext) -> bytes:
+        calls.append(body)
+        if len(calls) == 1:
+            context.abort(code, "bad value 4111-1111")
+        partial = ExportTracePartialSuccess(rejected_spans=1, error_message="bad value 4111-1111")
+        return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
+
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with (
+        capture_logs() as logs,
+        grpc_server(quote) as client,
+        sending(tmp_path / "up", queue) as ingest,
+        forwarding(queue, client) as forwarder,
+    ):
+        submit(ingest, Signal.TRACES, traces_request(3, 1))
+        until(lambda: bool(calls) and queue.bytes == 0)
+        submit(ingest, Signal.TRACES, traces_request(3, 2))
+        until(lambda: forwarder.status.delivered + forwarder.status.rejected == 6)
+    assert code.name in shown(logs)
+    assert "partial success" in shown(logs)
+    assert "4111" not in shown(logs)
+    assert {line["answer"] for line in logs if line["event"] == "forward_answer"} == {"bad value 4111-1111"}
+
+
+def test_why_there_is_no_connection_is_in_the_log() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        client = OtlpGrpcClient(OtlpGrpcEndpoint(f"127.0.0.1:{port}"))
+        with pytest.raises(DeliveryDelayed, match="refused"):
+            client.send(Signal.TRACES, b"")
+        client.close()
+
+
+def test_a_receiver_that_rejects_more_than_it_got_does_not_turn_counters_back(tmp_path: Path) -> None:
+    def reject(_: bytes, __: grpc.ServicerContext) -> bytes:
+        partial = ExportTracePartialSuccess(rejected_spans=1_000)
+        return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
+
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    with (
+        grpc_server(reject) as client,
+        sending(tmp_path / "up", queue) as ingest,
+        forwarding(queue, client) as forwarder,
+    ):
+        submit(ingest, Signal.TRACES, traces_request(3))
+        until(lambda: forwarder.status.rejected > 0)
+        assert (forwarder.status.delivered, forwarder.status.rejected) == (0, 3)
 
 
 def test_what_the_receiver_rejects_in_part_is_counted(tmp_path: Path) -> None:
