@@ -1,17 +1,14 @@
-"""The `baton` command."""
+"""The `baton` command. What a command needs is imported when it runs: `--help` should not wait for all the others."""
 
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 
-from collector.bench.cli import app as bench
-from collector.config.errors import ConfigError
-from collector.config.load import load
-from collector.config.model import Config
+if TYPE_CHECKING:
+    from collector.config.model import Config
 
 app = typer.Typer(
     name="baton",
@@ -20,7 +17,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(bench, name="bench")
 
 ConfigFiles = Annotated[
     list[Path] | None,
@@ -61,6 +57,8 @@ def validate(
     """Check a configuration: list everything that is wrong and exit with 1, or say that it is fine."""
     loaded = _load(config, settings)
     if show:
+        import yaml  # noqa: PLC0415
+
         typer.echo(yaml.safe_dump(loaded.as_written(), sort_keys=False, allow_unicode=True), nl=False)
     else:
         typer.echo("The configuration is valid.")
@@ -83,7 +81,6 @@ def serve(
         "service.telemetry.logs.level": log_level,
     }
     loaded = _load(config, settings, {path: str(value) for path, value in overrides.items() if value is not None})
-    # Imported late: `--help` and `validate` should not wait for Arrow and gRPC.
     from collector.run import run  # noqa: PLC0415
 
     raise typer.Exit(run(loaded))
@@ -148,7 +145,21 @@ def demo(
     typer.echo(describe(sent, query_url, ui_url and ui_url.rstrip("/")))
 
 
-def _load(files: list[Path] | None, settings: list[str] | None, overrides: dict[str, str] | None = None) -> Config:
+_AS_GIVEN = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@app.command(add_help_option=False, context_settings=_AS_GIVEN)
+def bench(context: typer.Context) -> None:
+    """Measure this Baton on this machine: a real server, a real load, a scratch folder."""
+    from collector.bench.cli import app as commands  # noqa: PLC0415
+
+    commands(context.args, prog_name="baton bench")
+
+
+def _load(files: list[Path] | None, settings: list[str] | None, overrides: dict[str, str] | None = None) -> "Config":
+    from collector.config.errors import ConfigError  # noqa: PLC0415
+    from collector.config.load import load  # noqa: PLC0415
+
     try:
         return load(files or [], settings or [], overrides=overrides)
     except ConfigError as error:

@@ -1,5 +1,7 @@
 """The `baton` command: what it prints and how it ends."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,9 +59,22 @@ def test_validate_shows_what_is_in_force(tmp_path: Path, monkeypatch: pytest.Mon
     assert load([path]).as_written() == shown
 
 
-@pytest.mark.parametrize("command", [[], ["validate"]])
+@pytest.mark.parametrize("command", [[], ["validate"], ["bench"], ["bench", "ingest"]])
 def test_help(command: list[str]) -> None:
     result = RUN.invoke(app, [*command, "--help"])
 
     assert result.exit_code == 0
     assert "Usage: " in result.stdout
+
+
+@pytest.mark.parametrize("command", ["--version", "--help", "validate"])
+def test_a_short_command_does_not_wait_for_what_only_long_ones_need(command: str) -> None:
+    code = f"""
+import sys
+from collector.cli import app
+app([{command!r}], standalone_mode=False)
+print(sorted({{"numpy", "pyarrow", "grpc", "chdb", "google.protobuf", "fastapi"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.splitlines()[-1] == "[]"
