@@ -237,10 +237,18 @@ def _lock(path: Path) -> int:
 
 
 def _identity(path: Path) -> str:
-    if not path.exists():
-        path.write_text(uuid.uuid4().hex)
-        _sync_folder(path.parent)
-    return path.read_text().strip()
+    """Return what the ids of this journal's batches begin with; made once, and durable before anything is stored."""
+    known = path.read_text().strip() if path.exists() else ""
+    if known:
+        return known
+    made, draft = uuid.uuid4().hex, path.with_suffix(".draft")
+    with draft.open("w") as file:
+        file.write(made)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    _sync_folder(path.parent)
+    return made
 
 
 def _sync_folder(folder: Path) -> None:

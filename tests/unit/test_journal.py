@@ -262,3 +262,18 @@ def test_a_failed_write_is_told_until_one_works_or_some_time_has_passed(
     journal.append([record(3)])
     assert journal.error == ""
     journal.close()
+
+
+def test_an_identity_that_never_reached_the_disk_is_made_anew(tmp_path: Path) -> None:
+    ids = set()
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        (folder / "identity").write_text("")  # made just before the power failed
+        for _ in range(2):
+            journal = Journal(folder, CAP)
+            journal.append([record(1)])
+            ids.add(cut(journal).batch_id)
+            journal.close()
+    assert len(ids) == 4
+    assert all(batch_id.rpartition("-")[0] for batch_id in ids)
+    assert len({batch_id.rpartition("-")[0] for batch_id in ids}) == 2
