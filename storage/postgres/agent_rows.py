@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.agents import RunQuery, TransferQuery
+from storage.postgres.agents import conversation_sql
 from storage.postgres.bindings import Bindings, time_sql
 from storage.postgres.copying import copy_rows, encode_plain
 from storage.postgres.database import Database, quoted
@@ -79,7 +80,8 @@ def transfer_conditions(query: TransferQuery, bindings: Bindings) -> list[str]:
         where.append(f"md5(trace_id) = ANY(ARRAY(SELECT md5(i) FROM unnest({ids}) AS n(i))) AND trace_id = ANY({ids})")
     if query.time is not None:
         where.append(time_sql("time_unix_nano", query.time, bindings))
-    return where + _equals(query, ("conversation_id", "from_agent", "to_agent", "kind", "signal"), bindings.text)
+    where += _of_conversation(query, bindings)
+    return where + _equals(query, ("from_agent", "to_agent", "kind", "signal"), bindings.text)
 
 
 def run_conditions(query: RunQuery, bindings: Bindings) -> list[str]:
@@ -91,7 +93,15 @@ def run_conditions(query: RunQuery, bindings: Bindings) -> list[str]:
         where.append(f"trace_id = ANY({bindings.raws(query.trace_ids)})")
     if query.time is not None:
         where.append(time_sql("start_time_unix_nano", query.time, bindings))
-    return where + _equals(query, ("conversation_id", "agent_name"), bindings.text)
+    where += _of_conversation(query, bindings)
+    return where + _equals(query, ("agent_name",), bindings.text)
+
+
+def _of_conversation(query: TransferQuery | RunQuery, bindings: Bindings) -> list[str]:
+    """Return what the query says of the conversation; the index knows no rows without one."""
+    if not query.conversation_id:
+        return _equals(query, ("conversation_id",), bindings.text)
+    return [conversation_sql([query.conversation_id], bindings)]
 
 
 def _equals(query: TransferQuery | RunQuery, columns: Sequence[str], bind: Callable[[str], str]) -> list[str]:
