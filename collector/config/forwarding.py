@@ -1,5 +1,6 @@
 """Settings of the exporters that send telemetry on, with the Collector's names."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +36,9 @@ def sending_address(value: str) -> str:
         raise ValueError(msg)
     return value
 
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")  # what HTTP and gRPC both take
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 
 Url = Annotated[str, AfterValidator(sending_url)]
 
@@ -82,6 +86,20 @@ class Forwarding(Section):
     timeout: Duration = setting("10s", gt=timedelta(0), description="Time for one request.")
     tls: ClientTls = Field(default=ClientTls(), description="Whom to trust, and what to show.")
     sending_queue: SendingQueue = Field(default=SendingQueue(), description="What waits on disk.")
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                msg = f'"{name[:100]}" is no name of a header: letters, digits, "-", "_" and "." only'
+                raise ValueError(msg)
+            if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
+                msg = (
+                    f"the value of {name} cannot be sent: it has a line break, an outer space, or other than ASCII"
+                )
+                raise ValueError(msg)
+        return headers
 
 
 class OtlpExporter(Forwarding):

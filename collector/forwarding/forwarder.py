@@ -4,6 +4,7 @@ import random
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ _log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 60.0
 _SAVE_SECONDS = 1.0  # how often the position is saved: what a crash repeats
 _SHORTEST_WISH_SECONDS, _LONGEST_WISH_SECONDS = 0.1, 300.0  # of a receiver that says when to come back
-_REPORT_SECONDS = 60.0  # how often a receiver that does not answer is logged again
+_REPORT_SECONDS = 60.0  # how often a receiver that does not answer, or rejects, is logged again
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Forwarder:
         self._settings = settings or ForwardSettings()
         self._closing = threading.Event()
         self._failing_since: float | None = None
-        self._next_report = 0.0
+        self._next_report = self._next_rejected_report = 0.0
+        self._unreported: Counter[tuple[Signal, str]] = Counter()  # rejected items by what the receiver answered
         self._next_save = 0.0
         self._delivered = self._rejected = 0
         self._thread = threading.Thread(target=self._run, name=f"baton-forward-{name}")
@@ -80,11 +82,14 @@ class Forwarder:
         self._queue.end_waiting()
         if self._thread.ident is not None:
             self._thread.join()
+        self._report_rejected()
         self._client.close()
 
     def _run(self) -> None:
         while not self._closing.is_set():
             queued = self._queue.first(_IDLE_SECONDS)
+            if time.monotonic() >= self._next_rejected_report:
+                self._report_rejected()
             if queued is None or self._closing.is_set():
                 continue
             try:
@@ -159,8 +164,18 @@ class Forwarder:
 
     def _note_rejected(self, signal: Signal, items: int, detail: str, answer: str) -> None:
         self._rejected += items
-        _log.error("forward_rejected", exporter=self._name, signal=signal.value, items=items, detail=detail[:500])
+        self._unreported[signal, detail[:500]] += items
         _note_answer(self._name, answer)
+        if time.monotonic() >= self._next_rejected_report:
+            self._report_rejected()
+
+    def _report_rejected(self) -> None:
+        """Log what was rejected since this was last done: the first at once, what follows together."""
+        if self._unreported:
+            self._next_rejected_report = time.monotonic() + _REPORT_SECONDS
+        for (signal, detail), items in self._unreported.items():
+            _log.error("forward_rejected", exporter=self._name, signal=signal.value, items=items, detail=detail)
+        self._unreported.clear()
 
     def _failed(self, detail: str, answer: str = "") -> None:
         self._failing_since = self._failing_since or time.time()

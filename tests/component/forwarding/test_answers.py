@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
@@ -20,7 +21,7 @@ from collector.forwarding.queue import ForwardQueue
 from exporters.delivery import DeliveryDelayed
 from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
 from exporters.forward_otlp.http_client import OtlpHttpClient
-from exporters.http_client import HttpEndpoint
+from exporters.http_client import HttpEndpoint, retry_after
 from storage.queries import Signal
 from tests.component.forwarding.relay import (
     BOTH,
@@ -122,6 +123,23 @@ def test_details_that_cannot_be_read_are_a_failure_like_others() -> None:
 def shown(logs: list[EventDict]) -> str:
     """Return what is logged unless somebody asks for more."""
     return str([line for line in logs if line["log_level"] != "debug"])
+
+
+def test_a_receiver_that_rejects_everything_does_not_flood_the_log(tmp_path: Path) -> None:
+    queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
+    told = Http(status=lambda _: 400)
+    with capture_logs() as logs, http_server(told) as url, up(tmp_path, queue, url) as (ingest, forwarder):
+        submit(ingest, Signal.TRACES, *(traces_request(3, seed) for seed in range(20)))
+        submit(ingest, Signal.LOGS, *(logs_request(2) for _ in range(20)))
+        until(lambda: forwarder.status.rejected == 20 * 3 + 20 * 2)
+    lines = [line for line in logs if line["event"] == "forward_rejected"]
+    assert len(lines) == 3
+    assert (lines[0]["items"], sum(line["items"] for line in lines)) == (3, 100)
+
+
+@pytest.mark.parametrize("value", ["soon", "", "Mon, 01 Jan 2027 00:00:00 +99999999999999"])
+def test_a_retry_after_that_cannot_be_read_is_none(value: str) -> None:
+    assert retry_after(value, datetime.now(UTC)) is None
 
 
 @pytest.mark.parametrize("status", [400, 503])

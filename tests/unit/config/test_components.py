@@ -1,5 +1,6 @@
 """Receivers, processors and exporters as they are configured."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -98,6 +99,34 @@ service: {pipelines: {logs: {receivers: [otlp], exporters: [storage, zipkin]}}}
         ),
         "service.pipelines.logs.exporters[1]": "Zipkin knows traces only",
         "service.pipelines": "there is no pipeline for traces",
+    }
+
+
+@pytest.mark.parametrize("kind", ["otlp", "otlphttp", "zipkin"])
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("x-api-key", "secret\n", "the value of x-api-key cannot be sent"),
+        ("x-api-key", " secret", "the value of x-api-key cannot be sent"),
+        ("x-api-key", "sécret", "the value of x-api-key cannot be sent"),
+        ("x api key", "secret", '"x api key" is no name of a header'),
+        ("", "secret", '"" is no name of a header'),
+    ],
+)
+def test_headers_that_cannot_be_sent(kind: str, name: str, value: str, fault: str) -> None:
+    endpoint = "host:4317" if kind == "otlp" else "http://host:4318"
+    written = json.dumps({"endpoint": endpoint, "headers": {name: value}})
+    (found,) = faults(options=(f"exporters.{kind}={written}",)).items()
+    assert found[0] == f"exporters.{kind}.headers"
+    assert found[1].startswith(fault)
+    assert "cret" not in found[1]
+
+
+def test_a_key_without_a_certificate(tmp_path: Path) -> None:
+    key = write(tmp_path, "", "key.pem")
+    written = json.dumps({"endpoint": "host:4317", "tls": {"key_file": str(key)}})
+    assert faults(options=(f"exporters.otlp={written}",)) == {
+        "exporters.otlp.tls": "key_file without cert_file: a key shows the receiver nothing"
     }
 
 
