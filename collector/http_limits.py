@@ -1,7 +1,9 @@
 """uvicorn's HTTP/1.1 protocol with limits on what surrounds a body, which uvicorn itself does not have."""
 
 import asyncio
+import sys
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -20,12 +22,16 @@ def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
 
     A connection ends when request line and headers take longer than `header_seconds`, and when more than
     `MAX_HEADER_BYTES` arrive without a byte of body: headers (answered with 431), trailers, chunk extensions. A client
-    that begins with HTTP/2 is turned away, and the log names the port that it mistook for a gRPC one.
+    that begins with HTTP/2 is turned away, and the log names the port that it mistook for a gRPC one. One that offers
+    another protocol (`Upgrade: h2c`, as Java's own client does) is answered in HTTP/1.1: httptools would take its body
+    for that protocol, and an export without its body looks like an empty one.
     """
 
     class LimitedProtocol(HttpToolsProtocol):
         _timer: asyncio.TimerHandle | None = None
         _bytes_around_body = 0
+        _declines_upgrade = False
+        _unread = b""  # the request that offers an upgrade, without the offer, and what came behind it
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -44,7 +50,14 @@ def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
 
         def on_headers_complete(self) -> None:
             self._stop_timer()
-            super().on_headers_complete()
+            offers = self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
+            self._declines_upgrade = offers and not self._should_upgrade()
+            if not self._declines_upgrade:
+                super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            if not self._declines_upgrade:
+                super().on_message_complete()
 
         def on_body(self, body: bytes) -> None:
             self._bytes_around_body = 0
@@ -56,9 +69,22 @@ def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
                 self.send_400_response(_NOT_HTTP2)
                 return
             self._bytes_around_body += len(data)
-            super().data_received(data)
+            while data:
+                self._received, self._unread = data, b""
+                super().data_received(data)
+                data = self._unread
             if self._bytes_around_body > MAX_HEADER_BYTES and not self.transport.is_closing():
                 self._refuse()
+
+        def _unsupported_upgrade_warning(self) -> None:
+            """Keep the request for another parser, which does not see the offer; uvicorn ends here after an offer."""
+            paused = sys.exception()
+            if not self._declines_upgrade or not isinstance(paused, httptools.HttpParserUpgrade):
+                return
+            lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)]
+            lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+            self._unread = b"\r\n".join(lines) + b"\r\n\r\n" + self._received[paused.args[0] :]
+            self.parser = httptools.HttpRequestParser(self)
 
         def _refuse(self) -> None:
             if self._timer is not None and (self.cycle is None or self.cycle.response_complete):

@@ -49,6 +49,27 @@ def test_a_grpc_client_at_the_http_port_is_told_so_and_the_log_names_the_port(re
     assert [line["port"] for line in logged if line["event"] == "http2_on_an_http1_port"] == [port]
 
 
+OFFERS = (
+    b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",  # Java's own client, curl
+    b"connection: upgrade\r\nconnection: http2-settings\r\nupgrade: h2c\r\n",
+    b"connection: upgrade\r\nupgrade: websocket\r\n",
+)
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_a_request_that_offers_another_protocol_is_taken_whole(
+    received: Received, caplog: pytest.LogCaptureFixture, offer: bytes
+) -> None:
+    body = b"content-length: %d\r\n\r\n" % len(JSON_TRACES) + JSON_TRACES
+    chunked = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(JSON_TRACES), JSON_TRACES)
+    with serving(received.ingest) as (receiver, _):
+        last = HEAD + b"connection: close\r\n" + body
+        answer = raw(receiver.port, HEAD + offer + body + HEAD + offer + chunked, HEAD + offer, body, last)
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200"] * 4
+    assert received.ledger.snapshot()["traces"]["received"] == 4
+    assert caplog.messages == []
+
+
 def test_a_client_that_goes_away_in_mid_body_does_no_harm(received: Received) -> None:
     with serving(received.ingest) as (receiver, client):
         for _ in range(3):
