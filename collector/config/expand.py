@@ -59,9 +59,9 @@ def resolve(body: str, environment: Mapping[str, str], problems: list[Problem], 
 
 
 def scalar(text: str) -> Any:
-    """Return the text as the YAML scalar it spells; maps and lists stay text."""
+    """Return the number, bool or null that a text spells as YAML, else the text as it is, quotes and all."""
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: 2026-13-45 has no such month
         return text
-    return value if isinstance(value, int | float | str | None) else text
+    return value if isinstance(value, int | float | None) else text

@@ -18,7 +18,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 _ENDLESS = "/logs/tail"  # an answer without end would keep the connection from its next request
-_OPEN_PATHS = frozenset(LIVE_PATHS + READY_PATHS)  # probes carry no key and know no base path
+_OPEN_PATHS = frozenset(LIVE_PATHS + READY_PATHS)  # probes carry no key and need no base path
 
 
 class Guard:
@@ -55,6 +55,8 @@ class Guard:
             if path != self._base and not path.startswith(self._base + "/"):
                 return Problem("not-found", f"everything here is under {self._base}/")
             scope["root_path"] = self._base
+            if path.removeprefix(self._base) in _OPEN_PATHS:
+                return None
         longest = self._deps.limits.max_query_bytes
         if len(scope["query_string"]) > longest:
             return Problem("too-long", f"the query string is over {longest} bytes", limit=longest)

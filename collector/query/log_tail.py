@@ -54,7 +54,9 @@ class LogTail:
     def poll(self, now_unix_nano: int) -> News:
         """Read storage once. Raises: the storage errors; the next poll makes up for a failed one."""
         overlap = max(0, now_unix_nano - OVERLAP_NS)
-        start = overlap if self._start is None or not self._first else self._start
+        start = overlap if self._start is None else self._start if self._first else max(overlap, self._start)
+        if start > now_unix_nano + OVERLAP_NS:
+            return News([], skipped=False)  # a start that is yet to come
         page = self._storage.find_logs(self._query(TimeRange(start, now_unix_nano + OVERLAP_NS), PAGE))
         rows = self._render(page.records)
         rows.reverse()

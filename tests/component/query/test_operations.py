@@ -185,6 +185,7 @@ def test_api_key(deps: QueryDependencies) -> None:
     assert answer.headers["www-authenticate"] == "Bearer"
     assert get(closed, "/openapi.json").status_code == 401
     assert get(closed, "/health/ready").status_code == 200
+    assert get(dataclasses.replace(closed, base_path="/obs"), "/obs/health/ready").status_code == 200
     assert get(closed, "/api/v1/services", authorization="Bearer k").status_code == 200
     assert get(closed, "/api/v1/services", **{"x-api-key": "k"}).status_code == 200
 

@@ -80,6 +80,14 @@ def test_history_from_a_start(storage: Storage, second: int) -> None:
     assert bodies(tail, second + 32) == []
 
 
+def test_nothing_of_before_the_start(storage: Storage, second: int) -> None:
+    write(storage, (second * 1000 - 4000, "before"), (second * 1000, "at the start"))
+    tail = tail_of(storage, T0 + second * SECOND)
+    assert bodies(tail, second - 60) == []
+    assert bodies(tail, second + 1) == ["at the start"]
+    assert bodies(tail, second + 2) == []
+
+
 def test_a_flood_shows_the_newest_and_says_so(storage: Storage, second: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_tail, "PAGE", 3)
     tail = tail_of(storage)

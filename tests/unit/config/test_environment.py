@@ -35,7 +35,10 @@ def test_environment(text: str, expected: object) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["0123", "1e5", "true", "null", "~", "2026-01-01", "2026-13-45", "0x_", "9" * 5000, "[" * 5000, "[x]", " a: b "],
+    [
+        *("0123", "1e5", "true", "null", "~", "2026-01-01", "2026-13-45", "0x_", "9" * 5000, "[" * 5000, "[x]"),
+        *(" a: b ", "a #b", "&a b", '"a"'),
+    ],
 )
 def test_a_text_from_the_environment_stays_as_it_was_spelled(text: str) -> None:
     options = (
