@@ -67,8 +67,8 @@ class Journal:
         self._open_items: Counter[Signal] = Counter()
         self._since: dict[int, float] = {}  # segment → time.time() of its first record, oldest first
         self._failure, self._failed_at = "", float("-inf")
+        self._next_number = released + 1
         self._recovered = self._recover(released)
-        self._next_number = max([released, *(segment.number for segment in self._recovered)]) + 1
 
     def pending(self) -> list[Segment]:
         """Return the segments an earlier process left, oldest first."""
@@ -184,8 +184,12 @@ class Journal:
     def _recover(self, released: int) -> list[Segment]:
         found = []
         for path in sorted([*self._folder.glob("quarantine-*"), *self._folder.glob("segment-*")]):
-            segment = self._recovered_segment(path)
-            stored = segment is not None and segment.number <= released and path.name == _file_name(segment.number)
+            number = _number(path)
+            if number is None:
+                continue  # somebody else's
+            self._next_number = max(self._next_number, number + 1)  # also of what is dropped: it may be stored
+            segment = self._recovered_segment(path, number)
+            stored = number <= released and path.name == _file_name(number)
             if segment is None or stored:
                 path.unlink()
             else:
@@ -198,11 +202,8 @@ class Journal:
             _log.info("journal_recovered", segments=len(found), bytes=self._closed_bytes)
         return found
 
-    def _recovered_segment(self, path: Path) -> Segment | None:
-        """Read what a crash left; None when nothing in it was ever acknowledged."""
-        number = _number(path)
-        if number is None:
-            return None
+    def _recovered_segment(self, path: Path, number: int) -> Segment | None:
+        """Read what a crash left; None when nothing can be: nothing was ever acknowledged, or all of it is damaged."""
         items: Counter[Signal] = Counter()
         size = damaged = 0
         for place, record in locate_records(path, number):

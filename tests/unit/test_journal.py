@@ -132,6 +132,27 @@ def test_what_the_disk_damaged_costs_only_itself_and_is_said(
     reopened.close()
 
 
+def test_the_number_of_a_segment_that_is_damaged_as_a_whole_is_not_used_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+    damaged = cut(journal)  # stored, perhaps: then the engine knows its id
+    journal.close()
+    damaged.path.write_bytes(b"\xff" * damaged.bytes)
+
+    reopened = Journal(tmp_path, CAP)
+    assert reopened.pending() == []
+    reopened.append([record(2)])
+    assert cut(reopened).batch_id != damaged.batch_id
+    reopened.close()
+
+
+def test_files_that_are_not_the_journals_own_are_left_alone(tmp_path: Path) -> None:
+    copy = tmp_path / "segment-000000000000.copy"
+    copy.write_bytes(b"somebody's copy")
+    Journal(tmp_path, CAP).close()
+    assert copy.read_bytes() == b"somebody's copy"
+
+
 def test_damage_is_looked_over_for_a_bounded_time(tmp_path: Path) -> None:
     journal = Journal(tmp_path, CAP)
     journal.append([record(1)])  # of segment 0: zeros look like its records
