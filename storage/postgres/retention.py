@@ -29,8 +29,7 @@ class Retention:
         """See `storage.api.Storage.enforce_retention`."""
         dropped = expired(self._partitions.all(), policy, now_unix_nano)
         self._partitions.drop(dropped)
-        if dropped:
-            self._database.execute(f"DELETE FROM batches WHERE written_at < now() - interval '{_BATCH_DAYS} days'")
+        self._database.execute(f"DELETE FROM batches WHERE written_at < now() - interval '{_BATCH_DAYS} days'")
         return [part.label for part in dropped]
 
     def purge(self) -> None:
