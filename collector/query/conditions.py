@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
+from collector.query.parse.bounds import MAX_CONDITIONS
 from collector.query.parse.conditions import parse_attribute
-from collector.query.parse.where import MAX_CONDITIONS, parse_where
+from collector.query.parse.where import parse_where
 from collector.query.problems import Problem, read
 from storage.queries import AllOf, Filter, Signal
 

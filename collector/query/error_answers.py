@@ -46,7 +46,7 @@ def error_answer(problem: Problem, path: str) -> Response:
 
 
 def install(app: FastAPI, base: str) -> None:
-    """Answer every exception of the app's routes. Paths have `base` in front of them: empty, or without a last slash."""
+    """Answer every exception of the app's routes. `base` is in front of every path: empty, or without a last slash."""
     told = _telling(base)
     for kind in (Problem, RequestValidationError, HTTPException, StorageUnavailable, StorageRejected, Exception):
         app.add_exception_handler(kind, told)

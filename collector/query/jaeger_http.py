@@ -26,8 +26,7 @@ def jaeger_router(
     """Return all routes of Jaeger's v1 and v3 HTTP APIs.
 
     Paths are without a base path: set the app's root path. `transfers` answers the agent transfers that spans of the
-    given traces caused. Storage errors are answered in Jaeger's shapes: 503 when storage is unavailable, 422 when a
-    limit was hit. Contract: tests/component/test_jaeger_http.py.
+    given traces caused. Contract: tests/component/jaeger_http.
     """
     queries = JaegerQueries(storage, limits, transfers, max_clock_skew_ns)
     router = APIRouter()

@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 
 from collector.query.jaeger.errors import BadRequest
 from collector.query.jaeger.go_values import GoError, parse_bool, parse_duration, parse_float, parse_int
+from collector.query.parse.bounds import MAX_CONDITIONS
 from collector.query.parse.enums import KINDS
 from exporters.jaeger.ids import InvalidTraceId, parse_hex_trace_id
 from exporters.jaeger.search import tags_filter
@@ -182,6 +183,13 @@ def _tags(params: QueryParams) -> dict[str, str]:
             tags |= text_map(text)
         except GoError as error:
             raise BadRequest(f"malformed 'tags' parameter, cannot unmarshal JSON: {error}") from error
+    return bounded(tags)
+
+
+def bounded(tags: dict[str, str]) -> dict[str, str]:
+    """Return the tags of a search. Raises: BadRequest when there are too many: each is looked for in five places."""
+    if len(tags) > MAX_CONDITIONS:
+        raise BadRequest(f"more than {MAX_CONDITIONS} tags")
     return tags
 
 

@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 
 from collector.query.jaeger.errors import BadRequest
 from collector.query.jaeger.go_values import GoError, parse_bool, parse_duration, parse_int, parse_rfc3339
-from collector.query.jaeger.parameters import first, search_depth, text_map
+from collector.query.jaeger.parameters import bounded, first, search_depth, text_map
 from exporters.jaeger.search import tags_filter
 from storage.queries import TimeRange, TraceQuery
 
@@ -34,7 +34,7 @@ class SearchRequest:
 
 def search_request(params: QueryParams, max_traces: int) -> SearchRequest:
     """Read a search; the end counts as within."""
-    attributes: dict[str, str] = _read(params, ("query.attributes",), text_map, {})
+    attributes: dict[str, str] = bounded(_read(params, ("query.attributes",), text_map, {}))
     if first(params, "query.filter"):
         raise BadRequest(_FILTER_DISABLED)
     time = _range(params)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from collector.query.jaeger_grpc.errors import invalid
 from collector.query.jaeger_grpc.operands import AttributeOperand, FieldOperand, Operand, operand
-from collector.query.parse.where import MAX_CONDITIONS, MAX_DEPTH
+from collector.query.parse.bounds import Bounds
+from collector.query.parse.errors import ParseError
 from exporters.jaeger.generated.expression_pb2 import Call, Expression
 from storage.queries import AllOf, AnyOf, Filter, Not, Op
 
@@ -22,49 +23,59 @@ _MIRRORED = {"gt": "lt", "lt": "gt", "gte": "lte", "lte": "gte"}
 
 def compile_filter(call: Call) -> Filter:
     """Return the storage filter. Raises: CallFailed with INVALID_ARGUMENT for what is malformed or not supported."""
-    return _Compiler().predicate(call, depth=0)
+    try:
+        return _Compiler().predicate(call)
+    except ParseError as error:
+        raise invalid(f"the filter has a fault: {error}") from error
 
 
 class _Compiler:
     """Compiles one filter; bounded in depth and conditions."""
 
     def __init__(self) -> None:
-        self._conditions = 0
+        self._bounds = Bounds()
 
-    def predicate(self, call: Call, depth: int) -> Filter:
-        if depth > MAX_DEPTH:
-            raise invalid(f"filter is nested deeper than {MAX_DEPTH} levels")
+    def predicate(self, call: Call) -> Filter:
         match call.op:
             case "and":
-                return AllOf(self._predicates(call, depth, at_least=2))
+                return AllOf(self._predicates(call, at_least=2))
             case "or":
-                return AnyOf(self._predicates(call, depth, at_least=2))
+                return AnyOf(self._predicates(call, at_least=2))
             case "not":
                 _check_arity(call, 1)
-                return Not(self._predicates(call, depth, at_least=1)[0])
+                return Not(self._predicates(call, at_least=1)[0])
             case op if op in OPERATORS:
                 return self._leaf(call)
             case op:
                 raise invalid(f"filter operator {op!r} is not supported; supported are {', '.join(OPERATORS)}")
 
-    def _predicates(self, call: Call, depth: int, at_least: int) -> tuple[Filter, ...]:
+    def _predicates(self, call: Call, at_least: int) -> tuple[Filter, ...]:
         if len(call.args) < at_least:
             raise invalid(f"{call.op} takes at least {at_least} predicates")
         if any(arg.WhichOneof("term") != "call" for arg in call.args):
             raise invalid(f"the operands of {call.op} must be predicates")
-        return tuple(self.predicate(arg.call, depth + 1) for arg in call.args)
+        with self._bounds.nested():
+            return tuple(self.predicate(arg.call) for arg in call.args)
 
     def _leaf(self, call: Call) -> Filter:
-        self._conditions += 1
-        if self._conditions > MAX_CONDITIONS:
-            raise invalid(f"filter has more than {MAX_CONDITIONS} conditions")
+        self._bounds.condition()
         if call.op == "exists":
             _check_arity(call, 1)
             return operand(call.args[0]).exists()
         _check_arity(call, 2)
         if call.op in {"in", "not_in"}:
-            return _membership(call)
+            return self._membership(call)
         return _comparison(call.op, *call.args)
+
+    def _membership(self, call: Call) -> Filter:
+        if call.args[1].WhichOneof("term") != "list" or not call.args[1].list.values:
+            raise invalid(f"the second operand of {call.op} must be a list with at least one value")
+        target, constants = operand(call.args[0]), call.args[1].list
+        self._bounds.condition(count=len(constants.values) - 1)
+        if isinstance(target, AttributeOperand) and not constants.type:
+            raise invalid("a list compared with an attribute must declare its type")
+        parts = [target.equals(value, constants.type) for value in constants.values]
+        return AnyOf(tuple(parts)) if call.op == "in" else _not_equal(target, parts)
 
 
 def _comparison(op: str, left: Expression, right: Expression) -> Filter:
@@ -82,18 +93,6 @@ def _comparison(op: str, left: Expression, right: Expression) -> Filter:
     if op == "regex":
         return target.matches(value)
     return target.ordered(_ORDERED[op], value, hint)
-
-
-def _membership(call: Call) -> Filter:
-    if call.args[1].WhichOneof("term") != "list" or not call.args[1].list.values:
-        raise invalid(f"the second operand of {call.op} must be a list with at least one value")
-    target, constants = operand(call.args[0]), call.args[1].list
-    if len(constants.values) > MAX_CONDITIONS:
-        raise invalid(f"a list holds at most {MAX_CONDITIONS} values")
-    if isinstance(target, AttributeOperand) and not constants.type:
-        raise invalid("a list compared with an attribute must declare its type")
-    parts = [target.equals(value, constants.type) for value in constants.values]
-    return AnyOf(tuple(parts)) if call.op == "in" else _not_equal(target, parts)
 
 
 def _not_equal(target: Operand, equal: Sequence[Filter]) -> Filter:

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from collector.query.jaeger_grpc.errors import invalid
 from collector.query.jaeger_grpc.filters import compile_filter
+from collector.query.parse.bounds import MAX_CONDITIONS
 from collector.query.ranges import EVERYTHING
 from exporters.jaeger.generated.expression_pb2 import Call
 from exporters.jaeger.search import kind_name, kind_number, tags_filter
@@ -54,11 +55,13 @@ def range_of(message: Message, start: str, end: str) -> TimeRange:
 def trace_query(
     parameters: SearchParameters, time: TimeRange, attributes: Mapping[str, str], filter_call: Call | None
 ) -> TraceQuery:
-    """Return the storage query. Raises: CallFailed for a filter beside what it replaces, or one Baton cannot answer."""
+    """Return the storage query. Raises: CallFailed for what Baton cannot answer, or a filter beside the rest."""
     shortest, longest = _nanoseconds(parameters.duration_min), _nanoseconds(parameters.duration_max)
     legacy = parameters.service_name or parameters.operation_name or attributes or shortest or longest
     if filter_call is not None and legacy:
         raise invalid("filter cannot be combined with service_name, operation_name, attributes or durations")
+    if len(attributes) > MAX_CONDITIONS:
+        raise invalid(f"more than {MAX_CONDITIONS} tags or attributes")
     return TraceQuery(
         time=time,
         service_name=parameters.service_name or None,

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from collector.query.loki.tokens import Kind, Token
+from collector.query.parse.bounds import Bounds
 from collector.query.parse.errors import ParseError
 
 _Read = TypeVar("_Read")
 
 
 class Cursor:
-    """Moves over tokens, whose last one is END."""
+    """Moves over tokens, whose last one is END. `bounds` are those of the whole query."""
 
     def __init__(self, tokens: list[Token]) -> None:
+        self.bounds = Bounds()
         self._tokens = tokens
         self._at = 0
 

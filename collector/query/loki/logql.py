@@ -15,7 +15,6 @@ from collector.query.loki.syntax import Constant, LogQl, LogSelection, Metric
 from collector.query.loki.tokens import Kind, tokens
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
-from collector.query.parse.where import MAX_DEPTH
 
 _FUNCTIONS = ("count_over_time", "rate")
 
@@ -23,7 +22,7 @@ _FUNCTIONS = ("count_over_time", "rate")
 def parse_logql(query: str) -> LogQl:
     """Return what the query says; raise ParseError with the position of the first mistake."""
     cursor = Cursor(tokens(query))
-    found = _query(cursor, 0)
+    found = _query(cursor)
     if cursor.next.kind is not Kind.END:
         raise ParseError("expected the end of the query", cursor.next.position)
     return found
@@ -37,11 +36,10 @@ def parse_selection(query: str) -> LogSelection:
     return found
 
 
-def _query(cursor: Cursor, depth: int) -> LogQl:
-    if depth > MAX_DEPTH:
-        raise ParseError(f"nested deeper than {MAX_DEPTH} levels", cursor.next.position)
+def _query(cursor: Cursor) -> LogQl:
     if cursor.skip("("):
-        found = _query(cursor, depth + 1)
+        with cursor.bounds.nested(cursor.next.position):
+            found = _query(cursor)
         cursor.expect(")")
         return found
     if cursor.next.kind is not Kind.NAME:

@@ -24,7 +24,6 @@ from collector.query.loki.tokens import Kind
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.errors import ParseError
 from collector.query.parse.regexes import parse_regex
-from collector.query.parse.where import MAX_CONDITIONS, MAX_DEPTH
 
 _MATCHES = ("=", "!=", "=~", "!~")
 _LINE_FILTERS = ("|=", "!=", "|~", "!~")
@@ -42,36 +41,15 @@ def read_selection(cursor: Cursor) -> LogSelection:
         matchers.append(_matcher(cursor))
         if not cursor.skip(","):
             break
-    _check_size(len(matchers), cursor)
     cursor.expect("}")
     stages: list[Stage] = []
-    conditions = len(matchers)
     while cursor.at("|", *_LINE_FILTERS):
         stages.append(_line_filter(cursor) if cursor.at(*_LINE_FILTERS) else _pipe(cursor))
-        conditions += max(_size(stages[-1]), 1)
-        _check_size(conditions, cursor)
     return LogSelection(tuple(matchers), tuple(stages))
 
 
-def _size(stage: Stage) -> int:
-    """Return how many comparisons a stage makes."""
-    match stage:
-        case Both(parts) | Either(parts):
-            return sum(map(_size, parts))
-        case LineFilter(values=values):
-            return len(values)
-        case _:
-            return 1
-
-
-def _check_size(conditions: int, cursor: Cursor) -> None:
-    if conditions > MAX_CONDITIONS:
-        raise ParseError(
-            f"more than {MAX_CONDITIONS} matchers, stages and conditions before this", cursor.next.position
-        )
-
-
 def _matcher(cursor: Cursor) -> Matcher:
+    cursor.bounds.condition(cursor.next.position)
     name, operator, value = cursor.name(), cursor.take(), cursor.take()
     if operator.text not in _MATCHES or operator.kind is not Kind.SIGN:
         raise ParseError(f"expected one of {', '.join(_MATCHES)}", operator.position)
@@ -86,6 +64,7 @@ def _line_filter(cursor: Cursor) -> LineFilter:
     operator = cursor.take().text
     values = []
     while True:
+        cursor.bounds.condition(cursor.next.position)
         value = cursor.take()
         if value.kind is not Kind.TEXT:
             raise ParseError("expected a quoted text", value.position)
@@ -102,44 +81,48 @@ def _pipe(cursor: Cursor) -> Stage:
         raise ParseError(f"{name.text} is not supported", name.position)
     match name.text:
         case "json" | "logfmt":
-            cursor.take()
+            _take_stage(cursor)
             if cursor.next.kind is Kind.NAME or cursor.at("-"):
                 raise ParseError(f"{name.text} takes no parameters here", cursor.next.position)
             return Parse(name.text)
         case "drop" | "keep":
-            cursor.take()
+            _take_stage(cursor)
             return Pick(name.text == "drop", frozenset(cursor.names("|")))
         case "decolorize":
-            cursor.take()
+            _take_stage(cursor)
             return Both(())  # lines are answered as they were sent
         case _:
-            return _any(cursor, 0)
+            return _any(cursor)
 
 
-def _any(cursor: Cursor, depth: int) -> LabelFilter:
-    parts = [_all(cursor, depth)]
+def _take_stage(cursor: Cursor) -> None:
+    """Move over a stage's name; a stage counts as a condition: it runs on every record."""
+    cursor.bounds.condition(cursor.take().position)
+
+
+def _any(cursor: Cursor) -> LabelFilter:
+    parts = [_all(cursor)]
     while cursor.next.kind is Kind.NAME and cursor.next.text == "or":
         cursor.take()
-        parts.append(_all(cursor, depth))
+        parts.append(_all(cursor))
     return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
 
-def _all(cursor: Cursor, depth: int) -> LabelFilter:
-    parts = [_test(cursor, depth)]
+def _all(cursor: Cursor) -> LabelFilter:
+    parts = [_test(cursor)]
     while (cursor.next.kind is Kind.NAME and cursor.next.text == "and") or cursor.at(","):
         cursor.take()
-        parts.append(_test(cursor, depth))
+        parts.append(_test(cursor))
     return parts[0] if len(parts) == 1 else Both(tuple(parts))
 
 
-def _test(cursor: Cursor, depth: int) -> LabelFilter:
-    if cursor.at("("):
-        if depth >= MAX_DEPTH:
-            raise ParseError(f"nested deeper than {MAX_DEPTH} levels", cursor.next.position)
-        cursor.take()
-        found = _any(cursor, depth + 1)
+def _test(cursor: Cursor) -> LabelFilter:
+    if cursor.skip("("):
+        with cursor.bounds.nested(cursor.next.position):
+            found = _any(cursor)
         cursor.expect(")")
         return found
+    cursor.bounds.condition(cursor.next.position)
     name, operator, value = cursor.name(), cursor.take(), cursor.take()
     if operator.kind is Kind.SIGN and value.kind is Kind.TEXT and operator.text in _MATCHES:
         text = attempt(value, parse_regex, "") if operator.text in {"=~", "!~"} else value.text

@@ -12,19 +12,17 @@ Keywords may be in any case. A quoted key is taken as it is; `resource."a b"` na
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from collector.query.parse.bounds import Bounds
 from collector.query.parse.conditions import OPERATORS, Attribute, Field, compare, level, named
 from collector.query.parse.errors import ParseError
 from collector.query.parse.where_tokens import Kind, Token, tokens
 from storage.queries import AllOf, AnyOf, Filter, Not, Op, Signal
 
-MAX_CONDITIONS = 64
-MAX_DEPTH = 32
-
 
 def parse_where(signal: Signal, expression: str) -> Filter:
     """Return the filter; raise ParseError with the position of the first mistake."""
     parser = _Parser(signal, tokens(expression))
-    found = parser.any_of(depth=0)
+    found = parser.any_of()
     rest = parser.next
     if rest.kind is not Kind.END:
         raise ParseError("expected AND, OR or the end", rest.position)
@@ -38,34 +36,34 @@ class _Parser:
         self._signal = signal
         self._tokens = found
         self._at = 0
-        self._conditions = 0
+        self._bounds = Bounds()
 
     @property
     def next(self) -> Token:
         return self._tokens[self._at]
 
-    def any_of(self, depth: int) -> Filter:
-        parts = [self._all_of(depth)]
+    def any_of(self) -> Filter:
+        parts = [self._all_of()]
         while self._skip("or", "||"):
-            parts.append(self._all_of(depth))
+            parts.append(self._all_of())
         return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
-    def _all_of(self, depth: int) -> Filter:
-        parts = [self._part(depth)]
+    def _all_of(self) -> Filter:
+        parts = [self._part()]
         while self._skip("and", "&&"):
-            parts.append(self._part(depth))
+            parts.append(self._part())
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
-    def _part(self, depth: int) -> Filter:
+    def _part(self) -> Filter:
         token = self.next
-        if depth > MAX_DEPTH:
-            raise ParseError(f"nested deeper than {MAX_DEPTH} levels", token.position)
         if token.is_word("not") and self._tokens[self._at + 1].kind in {Kind.WORD, Kind.TEXT, Kind.OPEN}:
             self._take()
-            return Not(self._part(depth + 1))
+            with self._bounds.nested(self.next.position):
+                return Not(self._part())
         if token.kind is Kind.OPEN:
             self._take()
-            found = self.any_of(depth + 1)
+            with self._bounds.nested(self.next.position):
+                found = self.any_of()
             self._close()
             return found
         if token.is_word("exists") and self._tokens[self._at + 1].kind is Kind.OPEN:
@@ -92,9 +90,7 @@ class _Parser:
 
     def _key(self) -> Attribute | Field:
         token = self._take()
-        self._conditions += 1
-        if self._conditions > MAX_CONDITIONS:
-            raise ParseError(f"more than {MAX_CONDITIONS} conditions", token.position)
+        self._bounds.condition(token.position)
         if token.kind is Kind.TEXT:
             return Attribute(token.text)
         if token.kind is not Kind.WORD or token.is_word("and", "or"):

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from collector.query.parse.bounds import Bounds
 from collector.query.parse.errors import ParseError
-from collector.query.parse.where import MAX_CONDITIONS, MAX_DEPTH
 from collector.query.tempo.conditions import OPERATORS, span_condition, trace_condition
 from collector.query.tempo.fields import Attribute, Intrinsic, TraceFact, target
 from collector.query.tempo.tokens import Kind, Token, tokens
@@ -85,12 +85,12 @@ class _Parser:
 
     found: list[Token]
     at: int = 0
-    conditions: int = 0
+    bounds: Bounds = field(default_factory=Bounds)
     shown: list[Attribute | Intrinsic] = field(default_factory=list)
 
     def query(self) -> Selection:
         self._expect("{", 'a span set in braces, such as { name = "GET /" }')
-        found = _Part() if self._is("}") else self._any(0)
+        found = _Part() if self._is("}") else self._any()
         self._expect("}", "&&, || or }")
         if self._is("|"):
             self._take()
@@ -105,29 +105,29 @@ class _Parser:
     def _next(self) -> Token:
         return self.found[self.at]
 
-    def _any(self, depth: int) -> _Part:
-        parts, position = [self._all(depth)], self._next.position
+    def _any(self) -> _Part:
+        parts, position = [self._all()], self._next.position
         while self._is("||"):
             self._take()
-            parts.append(self._all(depth))
+            parts.append(self._all())
         return parts[0] if len(parts) == 1 else _any_of(parts, position)
 
-    def _all(self, depth: int) -> _Part:
-        parts = [self._part(depth)]
+    def _all(self) -> _Part:
+        parts = [self._part()]
         while self._is("&&"):
             self._take()
-            parts.append(self._part(depth))
+            parts.append(self._part())
         return _all_of(parts)
 
-    def _part(self, depth: int) -> _Part:
-        if depth > MAX_DEPTH:
-            raise ParseError(f"nested deeper than {MAX_DEPTH} levels", self._next.position)
+    def _part(self) -> _Part:
         if self._is("!"):
             position = self._take().position
-            return _not(self._part(depth + 1), position)
+            with self.bounds.nested(self._next.position):
+                return _not(self._part(), position)
         if self._is("("):
             self._take()
-            found = self._any(depth + 1)
+            with self.bounds.nested(self._next.position):
+                found = self._any()
             self._expect(")", "&&, || or )")
             return found
         return self._comparison()
@@ -136,11 +136,9 @@ class _Parser:
         name = self._take()
         if name.kind is not Kind.FIELD:
             raise ParseError("expected a field such as .http.route or name", name.position)
+        self.bounds.condition(name.position)
         if name.text in {"true", "false"} and self._next.text not in OPERATORS:
             return _Part(_EVERYTHING if name.text == "true" else _NOTHING)
-        self.conditions += 1
-        if self.conditions > MAX_CONDITIONS:
-            raise ParseError(f"more than {MAX_CONDITIONS} conditions", name.position)
         operator = self._take()
         if operator.kind is not Kind.SIGN or operator.text not in OPERATORS:
             raise ParseError(f"expected one of {', '.join(OPERATORS)}", operator.position)
@@ -169,6 +167,7 @@ class _Parser:
             name = self._take()
             if name.kind is not Kind.FIELD:
                 raise ParseError("expected a field", name.position)
+            self.bounds.condition(name.position)
             with _located(name):
                 found = target(name.text)
             if not isinstance(found, TraceFact):

@@ -140,6 +140,7 @@ def test_filters(client: Client, filter_call: Call, expected: set[str]) -> None:
         (call("in", attr("a"), value("1")), "must be a list"),
         (call("eq", Expression(), value("1")), "expected an attribute or a field"),
         (call("or", *[nested("exists", attr("a"))] * 65), "more than 64 conditions"),
+        (call("or", *[nested("in", field("name"), values(*"x" * 33))] * 2), "more than 64 conditions"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(client: Client, filter_call: Call, message: str) -> None:

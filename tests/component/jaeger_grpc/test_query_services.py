@@ -120,6 +120,12 @@ def test_v2_names_and_dependencies(client: Client) -> None:
         ("GetTrace", v2.GetTraceRequest(trace_id=b"\0" * 16), "INVALID_ARGUMENT", "uninitialized TraceID"),
         ("GetTrace", v2.GetTraceRequest(), "INVALID_ARGUMENT", "uninitialized TraceID"),
         ("FindTraces", v2.FindTracesRequest(), "INVALID_ARGUMENT", "missing query"),
+        (
+            "FindTraces",
+            v2.FindTracesRequest(query=v2.TraceQueryParameters(tags={f"k{number}": "1" for number in range(65)})),
+            "INVALID_ARGUMENT",
+            "more than 64 tags",
+        ),
         ("ArchiveTrace", v2.ArchiveTraceRequest(), "INVALID_ARGUMENT", "uninitialized TraceID"),
         ("ArchiveTrace", v2.ArchiveTraceRequest(trace_id=ORDER), "INTERNAL", "archive span storage was not configured"),
         ("GetDependencies", v2.GetDependenciesRequest(start_time=UNSET), "INVALID_ARGUMENT", "must be initialized"),

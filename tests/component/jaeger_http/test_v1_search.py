@@ -86,6 +86,7 @@ def test_without_times_the_last_two_days_are_searched(http: httpx.Client) -> Non
             'service=a&tags={"k":123}',
             "malformed 'tags' parameter, cannot unmarshal JSON: json: the value of k is not a string",
         ),
+        ("service=a&" + "&".join(f"tag=k{number}:1" for number in range(65)), "more than 64 tags"),
         ("traceID=xyz", 'cannot parse traceID param: strconv.ParseUint: parsing "xyz": invalid syntax'),
         ("service=a&raw=x", "unable to parse param 'raw': strconv.ParseBool: parsing \"x\": invalid syntax"),
     ],

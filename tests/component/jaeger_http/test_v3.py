@@ -1,5 +1,6 @@
 """Jaeger's v3 API over HTTP, as the current UI uses it."""
 
+import json
 import re
 from typing import Any
 
@@ -136,6 +137,10 @@ def test_summaries_are_found_without_a_service_name_too(http: httpx.Client, quer
         (
             RANGE + '&query.attributes={"a":1}',
             "malformed parameter query.attributes: json: the value of a is not a string",
+        ),
+        (
+            RANGE + f"&query.attributes={json.dumps({f'k{number}': '1' for number in range(65)})}",
+            "more than 64 tags",
         ),
         (
             RANGE + '&query.filter={"op":"eq"}',

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from collector.query.parse.conditions import parse_attribute
 from collector.query.parse.errors import ParseError
-from collector.query.parse.where import MAX_CONDITIONS, parse_where
+from collector.query.parse.where import parse_where
 from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, Signal, SpanField
 
 A = Condition("a", Op.EQ, "1")
@@ -92,11 +92,6 @@ def test_mistakes_have_a_position(expression: str, position: int) -> None:
     with pytest.raises(ParseError) as caught:
         parse_where(Signal.TRACES, expression)
     assert caught.value.position == position
-
-
-def test_conditions_are_bounded() -> None:
-    with pytest.raises(ParseError, match="64"):
-        parse_where(Signal.TRACES, " OR ".join(["a=1"] * (MAX_CONDITIONS + 1)))
 
 
 def test_log_expressions_have_their_own_levels_and_fields() -> None:
