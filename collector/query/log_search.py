@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 
 from collector.query.conditions import ATTR_DESCRIPTION, WHERE_DESCRIPTION, read_filter
 from collector.query.dependencies import QueryDependencies
+from collector.query.page_limit import PageLimit, checked_limit
 from collector.query.parse.cursors import Fingerprint, read_log_cursor, write_log_cursor
 from collector.query.parse.enums import parse_severity
 from collector.query.parse.ids import parse_span_id, parse_trace_id
-from collector.query.problems import Problem, read
+from collector.query.problems import read
 from collector.query.ranges import pinned, read_range
 from storage.queries import LogCursor, LogQuery, Signal, TimeRange
 
@@ -55,7 +56,7 @@ class LogSearch(LogFilter):
     format: Literal["rows", "otlp", "text"] = Field(
         default="rows", description="rows: flat objects; otlp: lossless OTLP JSON; text: a line for each record."
     )
-    limit: int = Field(default=100, ge=1, description="Records on a page.")
+    limit: PageLimit = Field(default=100, description="Records on a page.")
     cursor: str | None = Field(
         default=None, description="`next_cursor` of the page before; send everything else unchanged."
     )
@@ -68,15 +69,13 @@ class LogSearch(LogFilter):
 
 def search(deps: QueryDependencies, parameters: LogSearch) -> tuple[pa.Table, str | None]:
     """Return the page's records (LOGS schema, in the order asked for) and the cursor of the next page."""
-    maximum = deps.limits.max_logs
-    if parameters.limit > maximum:
-        raise Problem("bad-parameter", f"at most {maximum} records a page", parameter="limit", limit=maximum)
+    limit = checked_limit(parameters.limit, deps.limits.max_logs)
     now = deps.clock()
     time = read_range(parameters.start, parameters.end, now)
     after = None
     if parameters.cursor is not None:
         after, time = read("cursor", partial(read_log_cursor, query=parameters.fingerprint()), parameters.cursor)
-    page = deps.storage.find_logs(_placed(parameters.query(time, parameters.limit), after, parameters.order))
+    page = deps.storage.find_logs(_placed(parameters.query(time, limit), after, parameters.order))
     if page.next is None:
         return page.records, None
     if parameters.order == "newest":

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from collector.query.answers import example, json_answer
 from collector.query.dependencies import QueryDependencies
+from collector.query.page_limit import PageLimit, checked_limit
 from collector.query.parse.enums import kind_name, parse_kind
 from collector.query.problems import Problem, read
 from collector.query.strict import strict_parameters
@@ -40,7 +41,7 @@ _LevelText = Annotated[
     str, Query(description="Where the attribute is: item (span or log record), resource, scope, event, link, any.")
 ]
 _Prefix = Annotated[str, Query(description="Only what starts with this text.")]
-_Limit = Annotated[int, Query(ge=1, le=MAX_NAMES, description="At most this many.")]
+_Limit = Annotated[PageLimit, Query(description=f"At most this many, and at most {MAX_NAMES}.")]
 
 
 def names_router(deps: QueryDependencies) -> APIRouter:
@@ -76,7 +77,9 @@ def names_router(deps: QueryDependencies) -> APIRouter:
         signal: _SignalText = "traces", level: _LevelText = "item", prefix: _Prefix = "", limit: _Limit = MAX_NAMES
     ) -> Response:
         """Attribute keys that were seen, sorted."""
-        return json_answer({"keys": storage.attribute_keys(_signal(signal), _level(level), prefix, limit)})
+        return json_answer(
+            {"keys": storage.attribute_keys(_signal(signal), _level(level), prefix, checked_limit(limit, MAX_NAMES))}
+        )
 
     @router.get(
         "/attributes/{key:path}/values",
@@ -91,7 +94,7 @@ def names_router(deps: QueryDependencies) -> APIRouter:
         limit: _Limit = 100,
     ) -> Response:
         """Distinct values of a key among recent items, most frequent first, as the texts to search for."""
-        found = storage.attribute_values(_signal(signal), key, _level(level), prefix, limit)
+        found = storage.attribute_values(_signal(signal), key, _level(level), prefix, checked_limit(limit, MAX_NAMES))
         return json_answer({"values": [{"value": text, "type": _TYPES[letter]} for text, letter in found]})
 
     return router

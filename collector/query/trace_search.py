@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from collector.query.conditions import ATTR_DESCRIPTION, WHERE_DESCRIPTION, read_filter
 from collector.query.dependencies import QueryDependencies
+from collector.query.page_limit import PageLimit, checked_limit
 from collector.query.parse.cursors import Fingerprint, read_trace_cursor, write_trace_cursor
 from collector.query.parse.durations import parse_duration
 from collector.query.parse.enums import parse_kind, parse_status
@@ -43,7 +44,7 @@ class TraceSearch(BaseModel):
         "that unit behind it), or a time ago such as `-1h`. Without it, all kept data.",
     )
     end: str | None = Field(default=None, description="Latest start of the span, exclusive; written like `start`.")
-    limit: int = Field(default=20, ge=1, description="Traces on a page.")
+    limit: PageLimit = Field(default=20, description="Traces on a page.")
     cursor: str | None = Field(
         default=None, description="`next_cursor` of the page before; send everything else unchanged."
     )
@@ -55,8 +56,6 @@ class TraceSearch(BaseModel):
 
     def query(self, max_limit: int, now_unix_nano: int) -> TraceQuery:
         """Return the storage query. Raises: Problem that names the parameter."""
-        if self.limit > max_limit:
-            raise Problem("bad-parameter", f"at most {max_limit} traces a page", parameter="limit", limit=max_limit)
         after = None
         time = read_range(self.start, self.end, now_unix_nano)
         if self.cursor is not None:
@@ -74,7 +73,7 @@ class TraceSearch(BaseModel):
             filter=read_filter(Signal.TRACES, self.attr, self.where),
             duration_min_ns=shortest,
             duration_max_ns=longest,
-            limit=self.limit,
+            limit=checked_limit(self.limit, max_limit),
             after=after,
         )
 

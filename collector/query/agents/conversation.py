@@ -8,6 +8,7 @@ from collector.query.agents.span_tree import COLUMNS, Node, read_nodes
 from collector.query.agents.timeline import Sources, entries, totals
 from collector.query.dependencies import QueryDependencies
 from collector.query.log_rows import plain_rows
+from collector.query.page_limit import checked_limit
 from collector.query.problems import Problem
 from collector.query.ranges import EVERYTHING
 from collector.query.trace_reads import span_tables
@@ -65,9 +66,7 @@ def timeline(deps: QueryDependencies, conversation_id: str, limit: int) -> dict[
 
     Raises: Problem when no span carries the id.
     """
-    maximum = deps.limits.max_timeline_entries
-    if limit > maximum:
-        raise Problem("bad-parameter", f"at most {maximum} entries", parameter="limit", limit=maximum)
+    checked_limit(limit, deps.limits.max_timeline_entries)
     ids = deps.storage.traces_of_conversation(conversation_id, MAX_TRACES + 1) if conversation_id else []
     if not ids:
         raise _unknown()

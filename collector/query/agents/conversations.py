@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field
 
 from collector.query.agents.transfers import END, START
 from collector.query.dependencies import QueryDependencies
+from collector.query.page_limit import PageLimit, checked_limit
 from collector.query.parse.cursors import Fingerprint, read_conversation_cursor, write_conversation_cursor
 from collector.query.parse.times import format_time
-from collector.query.problems import Problem, read
+from collector.query.problems import read
 from collector.query.ranges import pinned, read_range
 from storage.agents import ConversationCursor, ConversationQuery
 
@@ -36,7 +37,7 @@ class ConversationSearch(BaseModel):
     user: str | None = Field(default=None, description="A user that takes part.")
     start: str | None = Field(default=None, description=START)
     end: str | None = Field(default=None, description=END)
-    limit: int = Field(default=50, ge=1, description="Conversations on a page.")
+    limit: PageLimit = Field(default=50, description="Conversations on a page.")
     cursor: str | None = Field(
         default=None, description="`next_cursor` of the page before; send everything else unchanged."
     )
@@ -48,12 +49,10 @@ class ConversationSearch(BaseModel):
 
     def query(self, max_limit: int, now_unix_nano: int) -> ConversationQuery:
         """Return the storage query for one row more than the page has. Raises: Problem that names the parameter."""
-        if self.limit > max_limit:
-            raise Problem("bad-parameter", f"at most {max_limit} a page", parameter="limit", limit=max_limit)
         after, time = None, read_range(self.start, self.end, now_unix_nano)
         if self.cursor is not None:
             after, time = read("cursor", partial(read_conversation_cursor, query=self.fingerprint()), self.cursor)
-        return ConversationQuery(time, self.agent, self.user, self.limit + 1, after)
+        return ConversationQuery(time, self.agent, self.user, checked_limit(self.limit, max_limit) + 1, after)
 
 
 def search(deps: QueryDependencies, parameters: ConversationSearch) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collector.query.agents.graph_answer import GRAPH_EXAMPLE, GraphSearch, grap
 from collector.query.agents.transfers import END, START, TRANSFER_EXAMPLE, TransferSearch
 from collector.query.answers import example, json_answer
 from collector.query.dependencies import QueryDependencies
+from collector.query.page_limit import PageLimit
 from collector.query.ranges import read_range
 from collector.query.strict import strict_parameters
 
@@ -65,7 +66,7 @@ def agents_router(deps: QueryDependencies) -> APIRouter:
     )
     def conversation(
         conversation_id: Annotated[str, Path(description="URL-encoded; slashes may stay.")],
-        limit: Annotated[int, Query(ge=1, description="At most so many entries, the oldest.")] = 1000,
+        limit: Annotated[PageLimit, Query(description="At most so many entries, the oldest.")] = 1000,
     ) -> Response:
         """One timeline over all traces that carry the id, and their log records."""
         return json_answer(timeline(deps, conversation_id, limit))

@@ -7,10 +7,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from collector.query.dependencies import QueryDependencies
+from collector.query.page_limit import PageLimit, checked_limit
 from collector.query.parse.cursors import Fingerprint, read_transfer_cursor, write_transfer_cursor
 from collector.query.parse.ids import parse_trace_id
 from collector.query.parse.times import format_time
-from collector.query.problems import Problem, read
+from collector.query.problems import read
 from collector.query.ranges import pinned, read_range
 from storage.agents import TransferCursor, TransferQuery
 
@@ -61,7 +62,7 @@ class TransferSearch(BaseModel):
     start: str | None = Field(default=None, description=START)
     end: str | None = Field(default=None, description=END)
     min_confidence: float = Field(default=0.0, ge=0.0, le=1.0, description="Only transfers at least this sure.")
-    limit: int = Field(default=100, ge=1, description="Transfers on a page.")
+    limit: PageLimit = Field(default=100, description="Transfers on a page.")
     cursor: str | None = Field(
         default=None, description="`next_cursor` of the page before; send everything else unchanged."
     )
@@ -73,8 +74,6 @@ class TransferSearch(BaseModel):
 
     def query(self, max_limit: int, now_unix_nano: int) -> TransferQuery:
         """Return the storage query for one row more than the page has. Raises: Problem that names the parameter."""
-        if self.limit > max_limit:
-            raise Problem("bad-parameter", f"at most {max_limit} transfers a page", parameter="limit", limit=max_limit)
         after, time = None, read_range(self.start, self.end, now_unix_nano)
         if self.cursor is not None:
             after, time = read("cursor", partial(read_transfer_cursor, query=self.fingerprint()), self.cursor)
@@ -87,7 +86,7 @@ class TransferSearch(BaseModel):
             kind=self.kind,
             signal=self.signal,
             min_confidence=self.min_confidence,
-            limit=self.limit + 1,
+            limit=checked_limit(self.limit, max_limit) + 1,
             after=after,
         )
 
