@@ -6,6 +6,7 @@ Only statuses that condemn the message itself are permanent: a wrong key or a wr
 import gzip
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ import urllib3
 from exporters.delivery import ANSWER_CHARACTERS, DeliveryDelayed, DeliveryRejected
 
 _PERMANENT = frozenset({400, 413, 415, 422})
+_MAX_ANSWER_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,20 @@ class HttpClient:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         try:
-            answer = self._pool.request("POST", self._endpoint.url + path, body=body, headers=headers, redirect=False)
+            with closing(self._begun(path, headers, body)) as answer:  # goes back to the pool once it is read whole
+                data: bytes = answer.read(_MAX_ANSWER_BYTES)
         except urllib3.exceptions.HTTPError as error:
             raise DeliveryDelayed(f"{type(error).__name__}: {error}") from error
         if 200 <= answer.status < 300:
-            return answer.data
-        status, said = f"HTTP {answer.status}", answer.data[:ANSWER_CHARACTERS].decode("utf-8", "replace")
+            return data
+        status, said = f"HTTP {answer.status}", data[:ANSWER_CHARACTERS].decode("utf-8", "replace")
         if answer.status in _PERMANENT:
             raise DeliveryRejected(status, said)
         raise DeliveryDelayed(status, said, retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)))
+
+    def _begun(self, path: str, headers: Mapping[str, str], body: bytes) -> urllib3.BaseHTTPResponse:
+        url = self._endpoint.url + path
+        return self._pool.request("POST", url, body=body, headers=headers, redirect=False, preload_content=False)
 
     def close(self) -> None:
         """Close all connections. Idempotent."""
