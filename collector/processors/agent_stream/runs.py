@@ -109,7 +109,7 @@ def _account(run: AgentRun, group: Group, index: int, spends: bool) -> None:
     run.user_id = run.user_id or fields.user_id
     if not run.conversation_id and fields.conversation_id and group.tool_above(index) == ROOT:
         run.conversation_id = fields.conversation_id  # what a tool opens is another conversation
-    if group.facts[index].is_tool:
+    if group.facts[index].is_tool and group.call[index] == index:
         run.tool_calls += 1
     if not spends:
         return

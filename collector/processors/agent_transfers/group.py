@@ -13,7 +13,7 @@ from collector.processors.agent_transfers.identity import langgraph
 from collector.processors.agent_transfers.identity.facts import Facts, all_facts
 from collector.processors.agent_transfers.identity.resolve import agent_runs
 from collector.processors.agent_transfers.model import Span
-from collector.processors.agent_transfers.names import normal, stem
+from collector.processors.agent_transfers.names import normal, same_tool, stem
 from collector.processors.agent_transfers.tree import ROOT, Forest, build_forest
 
 MAX_LINEAGE = 64
@@ -34,6 +34,8 @@ class Group:
     display: dict[str, str]
     stems: dict[str, str]
     ended: dict[bytes, tuple[tuple[int, ...], tuple[Activation, ...]]]
+    call: tuple[int, ...]
+    """For every span the outermost one that tells of the same tool call; itself if it is the only one, or no tool."""
 
     def component_of(self, index: int) -> bytes:
         """Return the link-joined component a span's trace is in."""
@@ -96,12 +98,12 @@ class Group:
         return MAX_LINEAGE
 
     def tool_above(self, index: int) -> int:
-        """Return the nearest tool span above, up to the activation around; ROOT if there is none."""
+        """Return the tool call right above, up to the activation around; ROOT if there is none."""
         enclosing = self.activations.enclosing
         number = enclosing[self.forest.parent[index]] if self.forest.parent[index] != ROOT else None
         for above in self.forest.ancestors(index):
             if self.facts[above].is_tool:
-                return above
+                return self.call[above]
             if enclosing[above] != number:
                 break
         return ROOT
@@ -121,7 +123,25 @@ def prepare(spans: Sequence[Span]) -> Group:
         display=display,
         stems=stems,
         ended=_by_end(forest, activations),
+        call=_tool_calls(forest, facts, activations),
     )
+
+
+def _tool_calls(forest: Forest, facts: tuple[Facts, ...], activations: Activations) -> tuple[int, ...]:
+    """Find which tool spans tell of one call: a framework, an MCP client and its server often nest a span each."""
+    runs = {member for activation in activations.real for member in activation.members}
+    call = list(range(len(forest.spans)))
+    nearest = [ROOT] * len(forest.spans)
+    for index in forest.top_down:
+        above = forest.parent[index]
+        outer = nearest[above] if above != ROOT else ROOT
+        if facts[index].is_tool:
+            if outer != ROOT and same_tool(facts[outer].fields.tool_name, facts[index].fields.tool_name):
+                call[index] = call[outer]
+            nearest[index] = index
+        elif index not in runs:
+            nearest[index] = outer
+    return tuple(call)
 
 
 def _spellings(activations: Activations) -> tuple[dict[str, str], dict[str, str]]:

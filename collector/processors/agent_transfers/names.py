@@ -51,6 +51,12 @@ def same_agent(left: str, right: str) -> bool:
     return normal(left) == normal(right)
 
 
+def same_tool(outer: str, inner: str) -> bool:
+    """Tell whether nested tool calls are one call told twice; clients put an MCP server's name before its tools'."""
+    around, inside = normal(outer), normal(inner)
+    return inside != "" and (around == inside or around.endswith(f"_{inside}"))
+
+
 def clean(name: str) -> str:
     """Return a usable agent name, or an empty string for a placeholder."""
     short = unquoted(name.strip())[:MAX_NAME_CHARS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,7 +35,7 @@ _NAMED_OPERATION = re.compile(
 _SAID_OUTRIGHT = (*KIND_KEYS, "gen_ai.operation.name")
 _METADATA_PREFIXES = (ASSOCIATION, "langsmith.metadata.", "langfuse.observation.metadata.", "langfuse.trace.metadata.")
 
-_Key = tuple[bytes, bytes]
+Key = tuple[bytes, bytes]
 """Trace id and span id."""
 
 
@@ -181,17 +181,17 @@ def normalise(span: Span) -> AgentFields:
     )
 
 
-def counted_model_calls(spans: Sequence[Span]) -> set[_Key]:
+def counted_model_calls(spans: Sequence[Span]) -> set[Key]:
     """Return (trace id, span id) of the model calls that count, with their tokens and cost.
 
     Two nested instrumentations often report one call; the innermost that has token counts or a cost wins, so the sum
     over the returned spans counts every call once. A call that says nothing of the kind (it failed, it was streamed)
     counts where none of those nested with it does. Calls made inside a tool call are calls of their own.
     """
-    operations: dict[_Key, str] = {}
-    parents: dict[_Key, _Key] = {}
-    spending: set[_Key] = set()
-    silent: set[_Key] = set()
+    operations: dict[Key, str] = {}
+    parents: dict[Key, Key] = {}
+    spending: set[Key] = set()
+    silent: set[Key] = set()
     for span in spans:
         key = (span.trace_id, span.span_id)
         fields = normalise(span)
@@ -203,17 +203,27 @@ def counted_model_calls(spans: Sequence[Span]) -> set[_Key]:
                 spending.add(key)
             elif fields.model or any(said in span.attributes for said in _SAID_OUTRIGHT):
                 silent.add(key)
+    return innermost_calls(spending, silent, parents, operations)
+
+
+def innermost_calls(
+    spending: set[Key], silent: set[Key], parents: Mapping[Key, Key], operations: Mapping[Key, str]
+) -> set[Key]:
+    """Return which spans stand for a model call each, of those that say what it spent and those that do not.
+
+    `parents` may name spans that are not there. Every span is walked a fixed number of times.
+    """
     around = set(_around(spending, parents, operations))
-    silent -= around | _inside(silent, spending, parents, operations)
+    silent = silent - around - _inside(silent, spending, parents, operations)
     return (spending - around) | (silent - set(_around(silent, parents, operations)))
 
 
-def _inside(calls: set[_Key], others: set[_Key], parents: dict[_Key, _Key], operations: dict[_Key, str]) -> set[_Key]:
+def _inside(calls: set[Key], others: set[Key], parents: Mapping[Key, Key], operations: Mapping[Key, str]) -> set[Key]:
     """Return the calls that run inside one of the others, with no tool call between; every span is walked once."""
-    known: dict[_Key, bool] = {}
+    known: dict[Key, bool] = {}
     for call in calls:
-        path: list[_Key] = []
-        at: _Key | None = call
+        path: list[Key] = []
+        at: Key | None = call
         while at is not None and at not in known:
             known[at] = at in others
             path.append(at)
@@ -227,9 +237,9 @@ def _has_counts(fields: AgentFields) -> bool:
     return any(count is not None for count in (fields.input_tokens, fields.output_tokens, fields.cost_usd))
 
 
-def _around(calls: Iterable[_Key], parents: dict[_Key, _Key], operations: dict[_Key, str]) -> Iterable[_Key]:
+def _around(calls: Iterable[Key], parents: Mapping[Key, Key], operations: Mapping[Key, str]) -> Iterable[Key]:
     """Yield the spans around calls, up to the tool call they are made in; a shared path or a cycle is walked once."""
-    seen: set[_Key] = set()
+    seen: set[Key] = set()
     for call in calls:
         at = parents.get(call)
         while at is not None and at not in seen and operations.get(at) != "execute_tool":

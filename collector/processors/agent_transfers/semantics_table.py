@@ -96,8 +96,8 @@ MODEL_KEYS: Final = ("gen_ai.request.model", "llm.model_name")
 SPENT_KEYS: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 """A span that has a key of each is a model call, when it names no operation."""
 
-TOOL_PREFIXES: Final = ("execute_tool ", "tools/call ")
-"""What comes before a tool's name in the names of its spans: OTel GenAI, and MCP."""
+TOOL_PREFIXES: Final = ("execute_tool ", "tools/call ", "MCP send tools/call ")
+"""What comes before a tool's name in the names of its spans: OTel GenAI, MCP, the MCP SDK for Python."""
 
 TOOL_ENTITY_KEYS: Final = ("traceloop.entity.name", "langsmith.trace.name")
 """What a tool call is called when no key of `tool_name` says it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from collector.query.agents.model_calls import shown_calls
+from collector.query.agents.shown_calls import shown_model_calls, shown_tool_calls
 from collector.query.agents.span_tree import Key, Node, SpanTree
 from collector.query.parse.times import format_time
 
@@ -44,15 +44,14 @@ def entries(sources: Sources) -> list[dict[str, Any]]:
     tree = SpanTree({node.key: node for node in sources.nodes}, named)
     found = [_run(run) for run in sources.runs if run["agent_name"]]
     told = set(named)
-    for span in sources.agent_spans:
-        if span["operation"] == "execute_tool" and _key(span) not in told:
-            told.add(_key(span))
-            found.append(_tool_call(span, tree))
-    shown = shown_calls(sources.agent_spans, tree)
-    for span in sources.agent_spans:
-        if _key(span) in shown and _key(span) not in told:
-            told.add(_key(span))
-            found.append(_model_call(span, tree))
+    for shown, entry in (
+        (shown_tool_calls(sources.agent_spans, tree, named), _tool_call),
+        (shown_model_calls(sources.agent_spans, tree), _model_call),
+    ):
+        for span in sources.agent_spans:
+            if _key(span) in shown and _key(span) not in told:
+                told.add(_key(span))
+                found.append(entry(span, tree))
     found += [_error(node, tree) for node in sources.nodes if _is_news(node, told)]
     found += [_transfer(transfer) for transfer in sources.transfers]
     found += [_log(record, tree) for record in sources.logs]

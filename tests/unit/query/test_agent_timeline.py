@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from collector.query.agents.model_calls import shown_calls
+from collector.query.agents.shown_calls import shown_model_calls, shown_tool_calls
 from collector.query.agents.span_tree import Node, SpanTree
 from collector.query.agents.timeline import Sources, entries
 
@@ -60,7 +60,36 @@ def row(number: int, operation: str = "chat", tokens: int | None = None) -> dict
     ],
 )
 def test_one_of_nested_model_calls_is_shown(spans: list[dict[str, Any]], shown: set[int]) -> None:
-    assert shown_calls(spans, tree({1: 0, 2: 1, 3: 2})) == {key(number) for number in shown}
+    assert shown_model_calls(spans, tree({1: 0, 2: 1, 3: 2})) == {key(number) for number in shown}
+
+
+def tool(number: int, name: str) -> dict[str, Any]:
+    return row(number, "execute_tool") | {"tool_name": name}
+
+
+@pytest.mark.parametrize(
+    ("spans", "runs", "shown"),
+    [
+        ([tool(1, "ask"), tool(2, "ask"), tool(3, "ask")], set(), {1}),  # framework, client and server
+        ([tool(1, "desk_ask"), tool(3, "ask")], set(), {1}),
+        ([tool(1, "ask"), tool(2, "search")], set(), {1, 2}),  # a tool that uses another
+        ([tool(1, "ask"), tool(3, "ask")], {2}, {1, 3}),  # made by an agent inside
+        ([tool(1, "ask"), tool(5, "ask")], set(), {1, 5}),
+    ],
+)
+def test_one_of_nested_tool_calls_is_shown(spans: list[dict[str, Any]], runs: set[int], shown: set[int]) -> None:
+    found = shown_tool_calls(spans, tree({1: 0, 2: 1, 3: 2, 5: 4, 4: 0}), {key(number) for number in runs})
+    assert found == {key(number) for number in shown}
+
+
+def test_calls_far_below_are_found_in_one_walk() -> None:
+    """As many silent calls as there are spans above each: walking up from every one would take minutes."""
+    deep = 20_000
+    spans = tree({number: min(number - 1, deep) for number in range(1, 2 * deep)})
+    calls = [row(number) for number in range(deep + 1, 2 * deep)]
+    assert len(shown_model_calls(calls, spans)) == deep - 1
+    tools = [tool(number, "t") for number in range(deep + 1, 2 * deep)]
+    assert len(shown_tool_calls(tools, spans, frozenset())) == deep - 1
 
 
 def log(**more: Any) -> dict[str, Any]:

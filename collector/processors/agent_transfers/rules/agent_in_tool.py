@@ -58,7 +58,7 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
 def _tools_by_trace(group: Group, explained: set[int]) -> dict[bytes, tuple[list[int], list[int]]]:
     tools: dict[bytes, tuple[list[int], list[int]]] = {}
     for index, span in enumerate(group.forest.spans):
-        if group.facts[index].is_tool and index not in explained:
+        if group.facts[index].is_tool and group.call[index] == index and index not in explained:
             starts, positions = tools.setdefault(span.trace_id, ([], []))
             starts.append(span.start_time_unix_nano)
             positions.append(index)

@@ -47,7 +47,7 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
 
 def _said(group: Group, index: int) -> str:
     """Return what the tool call said that sent the message, if one did."""
-    tool = index if group.facts[index].is_tool else group.tool_above(index)
+    tool = group.call[index] if group.facts[index].is_tool else group.tool_above(index)
     return task(group.forest.spans[tool]) if tool != ROOT else ""
 
 

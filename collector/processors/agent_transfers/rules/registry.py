@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from collector.processors.agent_transfers.group import Group
@@ -35,13 +36,23 @@ RULE_NAMES: Final = (*(name for name, _ in SPAN_RULES), handoff_event.RULE, *STR
 
 
 def triggers(group: Group, options: Options) -> Iterator[Trigger]:
-    """Yield the triggers of all spans."""
-    active = [(name, find) for name, find in SPAN_RULES if name not in options.disabled_rules]
-    events = handoff_event.RULE not in options.disabled_rules
-    for index, span in enumerate(group.forest.spans):
-        for _, find in active:
-            if (found := find(group, index)) is not None:
-                yield found
-                break
-        if events and span.events:
-            yield from handoff_event.find(group, index)
+    """Yield the triggers of all spans, one for each tool call however many spans tell of it."""
+    active = [find for name, find in SPAN_RULES if name not in options.disabled_rules]
+    asked: dict[int, Trigger] = {}
+    for index in range(len(group.forest.spans)):
+        found = next((trigger for find in active if (trigger := find(group, index)) is not None), None)
+        if found is not None:
+            call = group.call[index]
+            asked[call] = _both(asked[call], found) if call in asked else found
+    yield from asked.values()
+    if handoff_event.RULE not in options.disabled_rules:
+        for index, span in enumerate(group.forest.spans):
+            if span.events:
+                yield from handoff_event.find(group, index)
+
+
+def _both(outer: Trigger, inner: Trigger) -> Trigger:
+    """Return what two spans say of one call: the one that names the target; who failed, failed for the other, too."""
+    telling = inner if inner.target and not outer.target else outer
+    reason = telling.reason or outer.reason or inner.reason
+    return replace(telling, reason=reason, failed=outer.failed or inner.failed)
