@@ -154,6 +154,7 @@ class EmbeddedEngine:
         while not self._free.empty():
             self._free.get().close()
         os.close(self._lock_file)
+        self._slots.release(self._limit)  # who waits for a connection must hear that there is none any more
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Any]:
