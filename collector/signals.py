@@ -1,5 +1,6 @@
 """Waiting for the signal to stop: the first one asks, the second one insists."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -12,6 +13,8 @@ _log = structlog.get_logger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # A supervisor that signals the process and then its group (timeout, make) means it once.
 _SAME_REQUEST_SECONDS = 0.5
+# A stopped process (Ctrl-Z, SIGSTOP) that goes on takes its signal on any thread, which does not wake the main one.
+_LOOK_SECONDS = 0.5
 
 
 class StopSignal:
@@ -27,7 +30,9 @@ class StopSignal:
 
     def wait(self) -> str:
         """Return the name of the first signal."""
-        return signal.Signals(self._received.get()).name
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return signal.Signals(self._received.get(timeout=_LOOK_SECONDS)).name
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         now = time.monotonic()

@@ -93,6 +93,15 @@ def test_it_says_where_it_listens_and_ends_with_ctrl_c(server: ServerProcess) ->
     assert [line["event"] for line in lines(server)][-1] == "stopped"
 
 
+def test_a_stopped_process_that_goes_on_hears_of_sigterm(server: ServerProcess) -> None:
+    server.start()
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT):  # Ctrl-Z, `kill %1`
+        os.kill(server.pid, number)
+
+    until(lambda: not server.is_running)
+    assert [line["event"] for line in lines(server)][-1] == "stopped"
+
+
 def test_asked_for_json_it_prints_nothing_else(tmp_path: Path) -> None:
     issued = trustme.CA().issue_cert("localhost")
     issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
