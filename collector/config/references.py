@@ -41,8 +41,12 @@ def _pipelines(config: Config, defined: Names) -> Iterator[Problem]:
         signals.add(signal)
         yield from _names(defined, path, pipeline)
     yield from (Problem("service.pipelines", f"there is no pipeline for {s}") for s in SIGNALS if s not in signals)
-    stores = {e for p in config.service.pipelines.values() for e in p.exporters if component_type(e) == "storage"}
-    if len(stores) != 1:
+    ends = [
+        {name for name in pipeline.exporters if component_type(name) == "storage"}
+        for pipeline in config.service.pipelines.values()
+        if pipeline.exporters  # without any: said already
+    ]
+    if any(len(stores) != 1 or stores != ends[0] for stores in ends):
         yield Problem("service.pipelines", "every pipeline must end in the same one exporter of type storage")
 
 

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from collector.config.errors import Problem
 from collector.config.model import COMPONENT_TYPES, Config, component_type
-from collector.config.service import Service
+from collector.config.service import Pipeline, Service
 from collector.config.values import Section
 
 SECTIONS = (*COMPONENT_TYPES, "service")
@@ -66,7 +66,21 @@ def _service(raw: object, problems: list[Problem], spelled: Mapping[str, str]) -
         wrong = {problem.path.split(".")[1].partition("[")[0] for problem in found}
         right = {key: value for key, value in raw.items() if key not in wrong}
         service = _section(Service, "service", {**Service().model_dump(mode="json"), **right}, [], spelled)
+        if service is not None and isinstance(raw.get("pipelines"), dict) and "pipelines" in wrong:
+            service = service.model_copy(update={"pipelines": _readable(raw["pipelines"], found)})
     return service
+
+
+def _readable(raw: Mapping[str, Any], found: Sequence[Problem]) -> dict[str, Pipeline]:
+    """Return the pipelines without those of their lists that are wrong, so that the names in the others are checked."""
+    pipelines: dict[str, Pipeline] = {}
+    for name, written in raw.items():
+        path = f"service.pipelines.{name}"
+        wrong = {problem.path.removeprefix(f"{path}.").partition("[")[0] for problem in found}
+        right = written if isinstance(written, dict) else {}
+        lists = {role: tuple(right.get(role, ())) if role not in wrong else () for role in Pipeline.model_fields}
+        pipelines[name] = Pipeline.model_construct(None, **lists)
+    return pipelines
 
 
 def _section(model: type[S], path: str, raw: object, problems: list[Problem], spelled: Mapping[str, str]) -> S | None:

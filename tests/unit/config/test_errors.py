@@ -40,7 +40,10 @@ def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
         "exporters.storage.retention.traces": 'retention works in whole days: write "7d", or null to keep everything',
         "extensions.query.base_path": 'write a path such as "/obs/baton": a slash first, none last',
         "service.telemetry.logs.level": "input should be 'debug', 'info', 'warning' or 'error'",
+        "service.pipelines.traces.exporters[0]": '"storag": unknown exporter; did you mean "storage"?',
+        "service.pipelines.metrics": "Baton stores traces and logs; name the pipeline after one of them",
         "service.pipelines.metrics.exporters": "must not be empty",
+        "service.pipelines": "every pipeline must end in the same one exporter of type storage",
         "service.extensions[1]": '"querry": unknown extension; did you mean "query"?',
     }
 
@@ -55,6 +58,13 @@ def test_pipelines_are_checked_beside_other_errors_of_service(tmp_path: Path) ->
         "service.pipelines.traces.receivers[0]",
         "service.pipelines",
     ]
+
+
+def test_a_pipeline_that_only_sends_on_is_an_error() -> None:
+    options = ["service.pipelines.traces.exporters=[otlp]", "exporters.otlp={endpoint: 'x:1'}"]
+    assert faults(options=options) == {
+        "service.pipelines": "every pipeline must end in the same one exporter of type storage"
+    }
 
 
 def test_references_between_sections(tmp_path: Path) -> None:
