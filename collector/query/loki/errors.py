@@ -17,6 +17,13 @@ class TooManyPoints(Problem):
         super().__init__("bad-parameter", message)
 
 
+class TooManySeries(Problem):
+    """The answer would have more series than are drawn."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad-parameter", message)
+
+
 class TooManyRecords(Problem):
     """More records than are counted one by one."""
 

@@ -1,7 +1,7 @@
 """Counts over time: the log volume that Grafana draws, and `rate`."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.query.loki.entries import find_entries
-from collector.query.loki.errors import TooManyPoints, TooManyRecords
+from collector.query.loki.errors import TooManyPoints, TooManyRecords, TooManySeries
 from collector.query.loki.labels import DETECTED_LEVEL, LEVEL, SERVICE, Labels, level_of
 from collector.query.loki.plan import Plan, plan
 from collector.query.loki.syntax import Metric, Pick
@@ -17,6 +17,9 @@ from storage.api import LogReader, Storage
 from storage.queries import TimeRange
 
 MAX_POINTS = 11_000  # of one series, as in Prometheus
+MAX_SERIES = 500  # as in Loki
+MAX_CELLS = 2_000_000  # points of all series, about 150 bytes each in the answer
+MAX_SERVICES = 2_000  # that storage is asked for one by one
 MAX_COUNTED = 100_000  # records that are counted one by one, when storage cannot group them
 
 _SECOND = 10**9
@@ -42,6 +45,11 @@ class Steps:
         first = -(-time.start // step) * step
         return cls(first, max(first, time.end // step * step), step)
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return (self.last - self.first) // self.step + 1
+
 
 def matrix(storage: Storage, metric: Metric, steps: Steps) -> list[dict[str, Any]]:
     """Return the series of a range query: at each point the count of the range before it; empty points are left out."""
@@ -53,13 +61,16 @@ def matrix(storage: Storage, metric: Metric, steps: Steps) -> list[dict[str, Any
     counted: dict[_Group, npt.NDArray[np.int64]] = {}
     time = TimeRange(max(steps.first - metric.range_ns, 0), max(steps.last, 1))
     for group, when, count in _counts(storage, metric, time, size):
-        series = counted.setdefault(group, np.zeros(buckets + 1, np.int64))
+        series = counted.get(group)
+        if series is None:
+            _check_size(len(counted) + 1, buckets)
+            series = counted[group] = np.zeros(buckets + 1, np.int64)
         series[when // size - first_bucket + 1] += count
-    points = np.arange(steps.first, steps.last + 1, steps.step)
-    ends = points // size - first_bucket
+    # In buckets, because times in nanoseconds can be larger than NumPy's integers.
+    ends = steps.first // size - first_bucket + np.arange(steps.count) * (steps.step // size)
     width = metric.range_ns // size
     return [
-        {"metric": dict(group), "values": _values(metric, points, np.cumsum(series), ends, width)}
+        {"metric": dict(group), "values": _values(metric, steps, np.cumsum(series), ends, width)}
         for group, series in sorted(counted.items())
     ]
 
@@ -70,20 +81,29 @@ def vector(storage: Storage, metric: Metric, at: int) -> list[dict[str, Any]]:
     totals: dict[_Group, int] = {}
     for group, _, count in _counts(storage, metric, time, metric.range_ns):
         totals[group] = totals.get(group, 0) + count
+        _check_size(len(totals), 1)
     return [
         {"metric": dict(group), "value": [at / _SECOND, _sample(metric, count)]}
         for group, count in sorted(totals.items())
     ]
 
 
+def _check_size(series: int, points: int) -> None:
+    """Raise TooManySeries when so many are too many with so many points each."""
+    if series > MAX_SERIES or series * points > MAX_CELLS:
+        raise TooManySeries(
+            f"more than {min(MAX_SERIES, MAX_CELLS // points)} series; sum by fewer labels, or choose a longer step"
+        )
+
+
 def _values(
-    metric: Metric, points: npt.NDArray[Any], sums: npt.NDArray[np.int64], ends: npt.NDArray[Any], width: int
+    metric: Metric, steps: Steps, sums: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], width: int
 ) -> list[list[Any]]:
     counts = sums[ends] - sums[ends - width]
     found = np.flatnonzero(counts)
     return [
-        [point / _SECOND, _sample(metric, count)]
-        for point, count in zip(points[found].tolist(), counts[found].tolist(), strict=True)
+        [(steps.first + number * steps.step) / _SECOND, _sample(metric, count)]
+        for number, count in zip(found.tolist(), counts[found].tolist(), strict=True)
     ]
 
 
@@ -106,9 +126,11 @@ def _touches(stage: Pick, names: Iterable[str]) -> bool:
 
 def _grouped(storage: Storage, wanted: Plan, by: tuple[str, ...], time: TimeRange, size: int) -> Iterator[_Count]:
     """Let storage count: it groups by time and severity, so services are asked one by one."""
-    services: Iterable[str | None] = [wanted.service_name]
+    services: Sequence[str | None] = [wanted.service_name]
     if SERVICE in by and wanted.service_name is None:
         services = storage.services()
+    if len(services) > MAX_SERVICES:
+        raise TooManySeries(f"more than {MAX_SERVICES} services; name one, or some in the selection")
     for service in services:
         query = Plan(wanted.filter, service, wanted.trace_id, ()).query(time, 1)
         for when, severity, count in storage.count_logs(query, size):

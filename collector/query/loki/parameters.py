@@ -1,7 +1,7 @@
 """What the Loki routes are asked, read from their parameters."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from collector.query.loki.errors import BadParameter
@@ -19,6 +19,7 @@ _MINUTE = 60 * _SECOND
 _HOUR = 3600 * _SECOND
 _NAMES_NS = 6 * _HOUR
 _DEFAULT_POINTS = 250  # Loki's own choice of a step when none is given
+MAX_SELECTIONS = 32  # each is a search of its own
 _Parsed = TypeVar("_Parsed")
 
 
@@ -30,6 +31,13 @@ def read_query(parameters: Mapping[str, str]) -> LogQl:
 def read_selection(parameters: Mapping[str, str]) -> LogSelection:
     """Return the parameter `query`, which must be a log selection. Raises: BadParameter."""
     return selection("query", parameters.get("query", ""))
+
+
+def selections(name: str, texts: Sequence[str]) -> list[LogSelection]:
+    """Return a repeatable parameter's log selections. Raises: BadParameter."""
+    if len(texts) > MAX_SELECTIONS:
+        raise BadParameter(f"invalid {name}: more than {MAX_SELECTIONS} selections")
+    return [selection(name, text) for text in texts]
 
 
 def selection(name: str, text: str) -> LogSelection:

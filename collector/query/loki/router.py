@@ -23,7 +23,7 @@ from collector.query.loki.parameters import (
     read_selection,
     read_step,
     read_time,
-    selection,
+    selections,
 )
 from collector.query.loki.plan import plan
 from collector.query.loki.syntax import Constant, LogSelection
@@ -116,7 +116,7 @@ def _add_names(router: APIRouter, storage: Storage) -> None:
     @router.get("/series", summary="Label sets of streams")
     def streams_found(request: Request) -> Response:
         texts = request.query_params.getlist("match[]") or request.query_params.getlist("match")
-        asked = [selection("match[]", text) for text in texts] or [_EVERYTHING]
+        asked = selections("match[]", texts) or [_EVERYTHING]
         return success(series(storage, asked, read_names_range(request.query_params, time.time_ns())))
 
     @router.get("/index/stats", summary="How much a query would read")

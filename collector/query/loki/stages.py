@@ -14,6 +14,7 @@ from collector.query.parse.errors import ParseError
 
 ERROR = "__error__"
 _MAX_LABELS = 500  # read from one line
+_MAX_DEPTH = 100  # of objects in one another; what is deeper is left out
 _PAIR = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)', re.DOTALL)
 
 
@@ -90,18 +91,19 @@ def _json(line: str) -> Labels:
     if not isinstance(value, dict):
         return {ERROR: "JSONParserErr"}
     found: Labels = {}
-    _flatten("", value, found)
+    _flatten("", value, found, _MAX_DEPTH)
     return found
 
 
-def _flatten(prefix: str, value: dict[str, object], found: Labels) -> None:
+def _flatten(prefix: str, value: dict[str, object], found: Labels, depth: int) -> None:
     """Add members as labels, nested ones joined by an underscore; arrays are left out, as in Loki."""
     for key, member in value.items():
         name = label_name(f"{prefix}{key}")
         if len(found) >= _MAX_LABELS or member is None or isinstance(member, list):
             continue
         if isinstance(member, dict):
-            _flatten(f"{name}_", member, found)
+            if depth > 1:
+                _flatten(f"{name}_", member, found, depth - 1)
         else:
             found[name] = member if isinstance(member, str) else orjson.dumps(member).decode()
 
