@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from datetime import datetime
 
 import grpc
 
@@ -29,15 +30,18 @@ class Forwards:
         """Open the queues and start to empty them. Raises: OSError, ValueError."""
         self._queues: list[ForwardQueue] = []
         self._forwarders: dict[str, Forwarder] = {}
+        self._tls: dict[str, ClientTlsFiles] = {}
         for name, signals in _used(config).items():
             written = config.exporters[name]
             if isinstance(written, Forwarding):
-                client = _client(name, written, signals)
+                files = _tls_files(name, written)
+                if files is not None:
+                    self._tls[name] = files
                 # Inside the journal's folder, because files are taken over by hard links.
                 folder = settings.journal_directory(config) / "forward" / name.replace("/", "_")
                 queue = ForwardQueue(folder, written.sending_queue.max_size, signals)
                 self._queues.append(queue)
-                self._forwarders[name] = Forwarder(name, queue, client)
+                self._forwarders[name] = Forwarder(name, queue, _client(written, signals, files))
         for forwarder in self._forwarders.values():
             forwarder.start()
 
@@ -48,6 +52,11 @@ class Forwards:
     def status(self) -> Mapping[str, ForwardStatus]:
         """Return how each exporter does."""
         return {name: forwarder.status for name, forwarder in self._forwarders.items()}
+
+    def certificates(self) -> Mapping[str, datetime]:
+        """Return when the certificate ends that each exporter shows, of those that show one."""
+        expiries = {name: files.current().expires for name, files in self._tls.items()}
+        return {name: expires for name, expires in expiries.items() if expires is not None}
 
     def dead_threads(self) -> list[str]:
         """Return the names of exporters that should run and do not."""
@@ -68,14 +77,21 @@ def _used(config: Config) -> dict[str, frozenset[Signal]]:
     return used
 
 
-def _client(name: str, written: Forwarding, signals: frozenset[Signal]) -> Client:
+def _tls_files(name: str, written: Forwarding) -> ClientTlsFiles | None:
+    """Return what an exporter's connections are made with, None for plain text. Raises: ValueError."""
     if isinstance(written, OtlpExporter) and written.tls.insecure:
-        return OtlpGrpcClient(_grpc(written, None), signals)
+        return None
     try:
-        files = ClientTlsFiles(_tls(written.tls))
+        return ClientTlsFiles(_tls(written.tls))
     except UnusableFiles as error:
         raise ValueError(f"exporters.{name}.tls: {error}") from error
-    return RenewingClient(files, lambda tls: _connected(written, signals, tls))
+
+
+def _client(written: Forwarding, signals: frozenset[Signal], files: ClientTlsFiles | None) -> Client:
+    if files is not None:
+        return RenewingClient(files, lambda tls: _connected(written, signals, tls))
+    assert isinstance(written, OtlpExporter)
+    return OtlpGrpcClient(_grpc(written, None), signals)
 
 
 def _connected(written: Forwarding, signals: frozenset[Signal], tls: LoadedClientTls) -> Client:

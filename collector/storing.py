@@ -46,7 +46,7 @@ class Storing:
             self._transfers = self._start_transfers(config, undo)
             self._forwards = Forwards(config)
             undo.callback(self._forwards.close)
-            metrics.registry.register(ForwardCollector(self._forwards.status))
+            metrics.registry.register(ForwardCollector(self._forwards.status, self._forwards.certificates))
             self.journal, self.ledger, self._store = self._open_journal(config, metrics, undo)
             if self._transfers is not None:
                 self._transfers.give_way_to(lambda: self._store.backlog_rows > 0)

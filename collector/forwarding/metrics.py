@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -11,10 +12,12 @@ from collector.forwarding.forwarder import ForwardStatus
 
 
 class ForwardCollector(Collector):
-    """Reads the statuses at each scrape, by exporter."""
+    """Reads the statuses, and when certificates end, at each scrape, by exporter."""
 
-    def __init__(self, statuses: Callable[[], Mapping[str, ForwardStatus]]) -> None:
-        self._statuses = statuses
+    def __init__(
+        self, statuses: Callable[[], Mapping[str, ForwardStatus]], certificates: Callable[[], Mapping[str, datetime]]
+    ) -> None:
+        self._statuses, self._certificates = statuses, certificates
 
     def collect(self) -> Iterator[Metric]:
         """Yield a gauge or counter for each figure."""
@@ -34,4 +37,11 @@ class ForwardCollector(Collector):
             delivered.add_metric((name,), status.delivered)
             rejected.add_metric((name,), status.rejected)
             dropped.add_metric((name,), status.dropped)
-        yield from (queued, failing, delivered, rejected, dropped)
+        expiry = GaugeMetricFamily(
+            "baton_forward_certificate_expiry_seconds",
+            "Time until the certificate that is shown to the receiver expires; negative once it has.",
+            labels=label,
+        )
+        for name, expires in self._certificates().items():
+            expiry.add_metric((name,), expires.timestamp() - time.time())
+        yield from (queued, failing, delivered, rejected, dropped, expiry)

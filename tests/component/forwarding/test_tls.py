@@ -1,16 +1,20 @@
 """TLS files of exporters that change while these send: real receivers that ask for certificates."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trustme
+from prometheus_client import CollectorRegistry
 
 from collector.config.load import load
 from collector.config.model import Config
 from collector.forwarding.forwarder import ForwardStatus
+from collector.forwarding.metrics import ForwardCollector
 from collector.forwards import Forwards
 from collector.loop_thread import LoopThread
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
@@ -46,9 +50,9 @@ def mutual(kind: str, down: Received, tls: TlsSettings) -> Iterator[str]:
             receiver.close(1.0)
 
 
-def put(folder: Path, authority: trustme.CA, name: str) -> TlsSettings:
+def put(folder: Path, authority: trustme.CA, name: str, hours: int = 24) -> TlsSettings:
     """Write a CA, and a certificate and key of it, each file at once, one after the other."""
-    issued = authority.issue_cert(name)
+    issued = authority.issue_cert(name, not_after=datetime.fromtimestamp(time.time() + hours * 3600, UTC))
     contents = {
         "ca.pem": authority.cert_pem.bytes(),
         "cert.pem": issued.cert_chain_pems[0].bytes(),
@@ -75,6 +79,12 @@ def status(forwards: Forwards) -> ForwardStatus:
     return only
 
 
+def expiry_seconds(forwards: Forwards, exporter: str) -> float:
+    registry = CollectorRegistry()
+    registry.register(ForwardCollector(forwards.status, forwards.certificates))
+    return registry.get_sample_value("baton_forward_certificate_expiry_seconds", {"exporter": exporter}) or 0.0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_receiver_that_trusts_another_ca_by_now_is_reached_once_the_files_are_renewed(
     tmp_path: Path, down: Received, kind: str
@@ -89,9 +99,10 @@ def test_a_receiver_that_trusts_another_ca_by_now_is_reached_once_the_files_are_
                 submit(ingest, Signal.TRACES, traces_request(3, 1))
                 until(lambda: status(forwards).delivered == 3)
                 put(tmp_path / "theirs", new, "localhost")
-                put(tmp_path / "own", new, "baton.example.com")
+                put(tmp_path / "own", new, "baton.example.com", hours=1)
                 submit(ingest, Signal.TRACES, traces_request(4, 2))
                 until(lambda: status(forwards).delivered == 7)
+                assert 3500 < expiry_seconds(forwards, f"{kind}/down") <= 3600
         finally:
             forwards.close()
     assert down.spans().num_rows == 7
