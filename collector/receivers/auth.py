@@ -41,7 +41,7 @@ class ApiKeys:
         key = api_key if api_key is not None else token.strip() if scheme.lower() == "bearer" else ""
         if not key:
             raise Unauthenticated("send an API key as 'authorization: Bearer KEY' or 'x-api-key: KEY'")
-        digest = sha256(key.encode("utf-8", "replace")).digest()
+        digest = sha256(key.encode("latin-1", "replace")).digest()  # the bytes as they were sent: of a key, UTF-8
         if not any([hmac.compare_digest(digest, known) for known in self._digests]):  # noqa: C419 (no early end)
             raise Unauthenticated("the API key is not known")
 

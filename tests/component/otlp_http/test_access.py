@@ -20,6 +20,13 @@ def test_keys_are_asked_for_before_the_body_is_read(received: Received) -> None:
     assert received.ledger.snapshot()["traces"]["undecodable_requests"] == {"unauthenticated": 4}
 
 
+def test_a_key_is_any_text(received: Received) -> None:
+    with serving(received.ingest, auth=ApiKeys(["schlüssel"])) as (receiver, _):
+        body = b"connection: close\r\ncontent-length: 2\r\n\r\n{}"
+        assert raw(receiver.port, HEAD + "x-api-key: schlüssel\r\n".encode() + body).startswith(b"HTTP/1.1 200")
+        assert raw(receiver.port, HEAD + b"x-api-key: schlussel\r\n" + body).startswith(b"HTTP/1.1 401")
+
+
 def test_cors_is_off_by_default_and_configurable(received: Received) -> None:
     cors = CorsSettings((PAGE,), ("x-tenant",), 60)
     with serving(received.ingest, settings(cors=cors), ApiKeys(["right"])) as (_, client):
