@@ -11,6 +11,7 @@ import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 
 from collector.query.jaeger.answers import envelope, json_answer
+from collector.query.jaeger.errors import TooMuch
 from collector.query.jaeger.parameters import metrics_request, quantile
 from collector.query.jaeger.routing import get
 from collector.query.jaeger.service import JaegerQueries
@@ -26,6 +27,10 @@ def metrics_router(queries: JaegerQueries) -> APIRouter:
     def family(request: Request, figures: Callable[[pa.Table, MetricsRange], dict[str, Any]]) -> Response:
         asked = metrics_request(request.query_params, queries.clock())
         rows = queries.storage.span_metrics(asked.query())
+        series = rows.group_by(["service_name", "span_name"]).aggregate([]).num_rows
+        most = queries.limits.max_metric_points
+        if series * asked.point_count > most:
+            raise TooMuch(f"{series} series are over {most} points; ask for a shorter lookback or a longer step")
         return json_answer(orjson.dumps(figures(rows, asked)), request)
 
     @get(router, "/latencies", "Latency quantiles over time")

@@ -25,6 +25,7 @@ class JaegerLimits:
     max_trace_spans: int = 100_000
     max_answer_bytes: int = 256 * _MIB
     max_transform_bytes: int = 16 * _MIB
+    max_metric_points: int = 500_000  # of all series; some 600 bytes each while an answer is made
 
 
 @dataclass(frozen=True, slots=True)

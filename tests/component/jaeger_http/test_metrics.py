@@ -5,7 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.component.jaeger_http.conftest import T0
+from collector.query.jaeger.service import JaegerLimits
+from tests.component.jaeger_http.conftest import T0, Serve
+from tests.component.jaeger_http.v1_answers import failure
 
 END = T0 // 10**6 + 240_000
 QUERY = f"service=batch/jobs&endTs={END}&lookback=240000&step=60000&ratePer=600000&spanKind=server"
@@ -33,6 +35,15 @@ def test_by_operation(http: httpx.Client) -> None:
         {"name": "service_name", "value": "batch/jobs"},
         {"name": "operation", "value": "run"},
     ]
+
+
+def test_points_of_all_series_are_bounded(serve: Serve) -> None:
+    query = f"{QUERY}&service=shop&service=payments&groupByOperation=true"
+    with serve(limits=JaegerLimits(max_metric_points=10)) as http:
+        assert http.get(f"/api/metrics/calls?{QUERY}&groupByOperation=true").status_code == 200
+        status, message = failure(http.get(f"/api/metrics/calls?{query}"))
+    assert status == 422
+    assert message.endswith("series are over 10 points; ask for a shorter lookback or a longer step")
 
 
 def test_nothing_found(http: httpx.Client) -> None:
