@@ -13,6 +13,10 @@ from storage.clickhouse.engine import Engine
 from storage.clickhouse.latest import latest, latest_of_groups
 from storage.schemas import AGENT_RUNS, TRANSFERS
 
+# Of so many times the rows that are wanted, most are the latest version; after a trace grew often, more are needed.
+_SHARES = (2, 16)
+_KEYS_AT_ONCE = 2_000  # 3,500 are more than a query's text may have
+
 
 class AgentRows:
     """The rows half of `storage.agents.AgentStore`."""
@@ -28,8 +32,11 @@ class AgentRows:
 
     def _replace(self, table: str, schema: pa.Schema, group_keys: Sequence[str], rows: pa.Table) -> None:
         """Insert what changed, and a deletion for what is gone; nothing when all is as before."""
-        before = self._select(latest_of_groups(table, schema.names, group_keys), schema, "1", Bindings())
-        old = {_identity(row): row for row in before.to_pylist()}
+        before: list[dict[str, Any]] = []
+        for at in range(0, len(group_keys), _KEYS_AT_ONCE):
+            source = latest_of_groups(table, schema.names, group_keys[at : at + _KEYS_AT_ONCE])
+            before += self._select(source, schema, "1", Bindings()).to_pylist()
+        old = {_identity(row): row for row in before}
         new = {_identity(row): row for row in rows.to_pylist()}
         changed = [row for identity, row in new.items() if old.get(identity) != row]
         gone = [row for identity, row in old.items() if identity not in new]
@@ -50,9 +57,28 @@ class AgentRows:
         if query.after is not None:
             edge = bindings.unsigned(query.after.time_unix_nano), bindings.text(query.after.id)
             where.append(f"(time_unix_nano, id) < ({edge[0]}, {edge[1]})")
+        if query.trace_id is None and query.trace_ids is None and query.conversation_id is None:
+            return self._newest_transfers(query.limit, where, bindings)
         source = latest(self._engine, "transfers", TRANSFERS.names, narrow, bindings)
-        order = f"ORDER BY time_unix_nano DESC, id DESC LIMIT {int(query.limit)}"
-        return self._select(source, TRANSFERS, " AND ".join(where), bindings, order)
+        return self._select(source, TRANSFERS, " AND ".join(where), bindings, _newest_first(query.limit))
+
+    def _newest_transfers(self, limit: int, where: list[str], bindings: Bindings) -> pa.Table:
+        """Return the newest rows without merging the whole table: those since a time that enough versions follow.
+
+        At 1 M transfers 100 rows take 45 ms instead of 275.
+        """
+        for share in _SHARES:
+            edge = self._engine.query(
+                f"SELECT time_unix_nano AS edge FROM transfers WHERE {' AND '.join(where)}"
+                f" ORDER BY time_unix_nano DESC LIMIT 1 OFFSET {share * limit}",
+                bindings.parameters,
+            )["edge"].to_pylist()
+            since = [*where, *(f"time_unix_nano >= {int(time)}" for time in edge)]
+            source = latest(self._engine, "transfers", TRANSFERS.names, since, bindings)
+            rows = self._select(source, TRANSFERS, " AND ".join(since), bindings, _newest_first(limit))
+            if rows.num_rows == limit or not edge:
+                return rows
+        return self._select("transfers FINAL", TRANSFERS, " AND ".join(where), bindings, _newest_first(limit))
 
     def find_runs(self, query: RunQuery) -> pa.Table:
         """See `AgentStore.find_runs`."""
@@ -72,33 +98,35 @@ class AgentRows:
         return conform(rows, schema) if rows.num_rows else schema.empty_table()
 
 
+def _newest_first(limit: int) -> str:
+    return f"ORDER BY time_unix_nano DESC, id DESC LIMIT {int(limit)}"
+
+
 def transfer_conditions(query: TransferQuery, bindings: Bindings) -> tuple[list[str], list[str]]:
-    """Return the conditions that few rows meet (see `latest`), and all conditions but `after`."""
+    """Return the conditions that few rows may meet (see `latest`), and all conditions but `after`."""
     narrow = []
     if query.trace_id is not None:
         trace_id = bindings.text(query.trace_id)
         narrow.append(f"(trace_id = {trace_id} OR target_trace_id = {trace_id})")
     if query.trace_ids is not None:
         narrow.append(_group_keys(query.trace_ids))
-    narrow += _equals(query, ("conversation_id",), bindings)
-    where = [*narrow, f"confidence >= {bindings.double(query.min_confidence)}"]
+    narrow += _equals(query, ("conversation_id", "from_agent", "to_agent", "kind", "signal"), bindings)
     if query.time is not None:
-        where.append(time_sql("time_unix_nano", query.time, bindings))
-    return narrow, where + _equals(query, ("from_agent", "to_agent", "kind", "signal"), bindings)
+        narrow.append(time_sql("time_unix_nano", query.time, bindings))
+    return narrow, [*narrow, f"confidence >= {bindings.double(query.min_confidence)}"]
 
 
 def run_conditions(query: RunQuery, bindings: Bindings) -> tuple[list[str], list[str]]:
-    """Return the conditions that few rows meet (see `latest`), and all conditions."""
+    """Return the conditions that few rows may meet (see `latest`), and all conditions."""
     narrow = []
     if query.trace_id is not None:
         narrow.append(_group_keys([query.trace_id]))
     if query.trace_ids is not None:
         narrow.append(_group_keys(query.trace_ids))
-    narrow += _equals(query, ("conversation_id",), bindings)
-    where = [*narrow, "1"]
+    narrow += _equals(query, ("conversation_id", "agent_name"), bindings)
     if query.time is not None:
-        where.append(time_sql("start_time_unix_nano", query.time, bindings))
-    return narrow, where + _equals(query, ("agent_name",), bindings)
+        narrow.append(time_sql("start_time_unix_nano", query.time, bindings))
+    return narrow, [*narrow, "1"]
 
 
 def _group_keys(trace_ids: Sequence[bytes]) -> str:

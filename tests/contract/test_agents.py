@@ -69,6 +69,36 @@ def ids(table: pa.Table) -> list[int]:
     return [int(text, 16) for text in table["id"].to_pylist()]
 
 
+def test_the_newest_are_found_below_rows_that_are_gone(store: AgentStorage) -> None:
+    """Many later rows were replaced or taken back: none of their versions may stand in the way of the page."""
+    replace(store, [transfer(number, TWO) for number in range(1, 6)], [], TWO)
+    for turn in range(4):
+        replace(store, [transfer(100 * turn + number) for number in range(100, 160)], [])
+    replace(store, [transfer(50)], [])
+    assert ids(store.find_transfers(TransferQuery(limit=1))) == [50]
+    assert ids(store.find_transfers(TransferQuery(limit=3))) == [50, 5, 4]
+    assert ids(store.find_transfers(TransferQuery(limit=100))) == [50, 5, 4, 3, 2, 1]
+    after = TransferCursor(T0 + 5, f"{5:032x}")
+    assert ids(store.find_transfers(TransferQuery(limit=2, after=after))) == [4, 3]
+    assert ids(store.find_transfers(TransferQuery(time=TimeRange(T0, T0 + 3), limit=1))) == [2]
+    assert ids(store.find_transfers(TransferQuery(from_agent="nobody"))) == []
+
+
+def test_as_many_groups_as_there_may_be(store: AgentStorage) -> None:
+    traces = [number.to_bytes(16) for number in range(1, 5_001)]
+    rows = [transfer(number, trace, conversation_id="c") for number, trace in enumerate(traces)]
+    runs = [run(number, "a", trace, conversation_id="c") for number, trace in enumerate(traces)]
+    replace(store, rows, runs, *traces)
+    assert store.find_transfers(TransferQuery(conversation_id="c", limit=10_000)).num_rows == 5_000
+    assert store.find_transfers(TransferQuery(limit=10_000)).num_rows == 5_000
+    assert store.find_runs(RunQuery(conversation_id="c")).num_rows == 5_000
+    (edge,) = store.transfer_edges(TransferQuery(conversation_id="c")).to_pylist()
+    assert edge["transfers"] == 5_000
+    assert len(store.traces_of_conversation("c", 10_000)) == 5_000
+    replace(store, [], [], *traces)
+    assert store.find_transfers(TransferQuery()).num_rows == 0
+
+
 def test_rows_of_a_group_are_replaced(store: AgentStorage) -> None:
     replace(store, [transfer(1), transfer(2), transfer(3)], [run(1, "a"), run(2, "b")])
     replace(store, [transfer(9, TWO)], [], TWO)
