@@ -97,6 +97,36 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+def raw_lookups(source: str) -> list[str]:
+    """Return the places where a value straight out of a mapping is looked up in something."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.In | ast.NotIn)
+        and (
+            (
+                isinstance(node.left, ast.Call)
+                and isinstance(node.left.func, ast.Attribute)
+                and node.left.func.attr == "get"
+            )
+            or (isinstance(node.left, ast.Subscript) and "attributes" in ast.unparse(node.left.value))
+        )
+    ]
+
+
+def test_raw_lookups_are_noticed() -> None:
+    assert raw_lookups("a = span.attributes.get('k') in {'x'}") == ["span.attributes.get('k') in {'x'}"]
+    assert raw_lookups("a = attributes['k'] not in KINDS") == ["attributes['k'] not in KINDS"]
+    assert raw_lookups("a = text(attributes.get('k')) in {'x'} or 'k' in attributes or parts[0] in KINDS") == []
+
+
+def test_the_transfer_rules_look_up_texts_only() -> None:
+    """The value of an attribute may be a list or a map, which no set takes: `text` makes a text of any."""
+    rules = ROOT / "collector" / "processors" / "agent_transfers"
+    assert {path.name: found for path in rules.rglob("*.py") if (found := raw_lookups(path.read_text("utf-8")))} == {}
+
+
 def test_there_are_no_drawers_for_anything() -> None:
     drawers = {"utils", "util", "common", "helpers", "helper", "misc"}
     found = [p.relative_to(ROOT).as_posix() for p in modules() if drawers & {*p.relative_to(ROOT).parts, p.stem}]
