@@ -19,6 +19,7 @@ _LOGS = struct.Struct(">B Q Q Q I")
 _NAMED = struct.Struct(">B Q Q Q")  # a text follows: what breaks ties in time
 _TRACES_TAG, _LOGS_TAG, _TRANSFERS_TAG, _CONVERSATIONS_TAG = 1, 2, 3, 4
 _DIGEST_BYTES = 6
+_NO_CURSOR = "not a cursor; use next_cursor of the page before, unchanged"
 
 Fingerprint = Sequence[tuple[str, str]]  # the query's parameters without cursor and limit
 
@@ -74,7 +75,11 @@ def _write_named(tag: int, at: int, name: str, time: TimeRange, query: Fingerpri
 def _read_named(tag: int, text: str, query: Fingerprint) -> tuple[int, str, TimeRange]:
     payload = _open(text, query, _NAMED.size, tag, named=True)
     _, start, end, at = _NAMED.unpack(payload[: _NAMED.size])
-    return at, payload[_NAMED.size :].decode("utf-8", "surrogatepass"), TimeRange(start, end)
+    try:
+        name = payload[_NAMED.size :].decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise ParseError(_NO_CURSOR) from error
+    return at, name, TimeRange(start, end)
 
 
 def _seal(payload: bytes, query: Fingerprint) -> str:
@@ -85,7 +90,7 @@ def _open(text: str, query: Fingerprint, size: int, tag: int, named: bool = Fals
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ParseError("not a cursor; use next_cursor of the page before, unchanged") from error
+        raise ParseError(_NO_CURSOR) from error
     payload, digest = (data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]) if named else (data[:size], data[size:])
     if len(payload) < size or payload[0] != tag:
         raise ParseError("not a cursor of this kind of search; use next_cursor of the page before, unchanged")

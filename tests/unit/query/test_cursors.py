@@ -4,13 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.query.parse import cursors
 from collector.query.parse.cursors import (
+    read_conversation_cursor,
     read_log_cursor,
     read_trace_cursor,
+    read_transfer_cursor,
+    write_conversation_cursor,
     write_log_cursor,
     write_trace_cursor,
+    write_transfer_cursor,
 )
 from collector.query.parse.errors import ParseError
+from storage.agents import ConversationCursor, TransferCursor
 from storage.queries import LogCursor, TimeRange, TraceCursor
 
 QUERY = [("service", "cart"), ("attr", "a=1"), ("attr", "b=2")]
@@ -27,6 +33,22 @@ def test_trace_cursor_round_trip(start: int, end: int, at: int, trace_id: bytes)
 def test_log_cursor_round_trip(at: int, skip: int) -> None:
     written = write_log_cursor(LogCursor(at, skip), TimeRange(1, 2), QUERY)
     assert read_log_cursor(written, QUERY) == (LogCursor(at, skip), TimeRange(1, 2))
+
+
+@given(times, st.text())
+def test_round_trip_of_cursors_with_a_name(at: int, name: str) -> None:
+    transfer = write_transfer_cursor(TransferCursor(at, name), TimeRange(1, 2), QUERY)
+    assert read_transfer_cursor(transfer, QUERY) == (TransferCursor(at, name), TimeRange(1, 2))
+    conversation = write_conversation_cursor(ConversationCursor(at, name), TimeRange(1, 2), QUERY)
+    assert read_conversation_cursor(conversation, QUERY) == (ConversationCursor(at, name), TimeRange(1, 2))
+    with pytest.raises(ParseError, match="this kind of search"):
+        read_conversation_cursor(transfer, QUERY)
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    written = cursors._seal(cursors._NAMED.pack(cursors._TRANSFERS_TAG, 1, 2, 3) + b"\xff", QUERY)
+    with pytest.raises(ParseError, match="not a cursor"):
+        read_transfer_cursor(written, QUERY)
 
 
 def test_cursor_of_another_query_is_refused() -> None:
