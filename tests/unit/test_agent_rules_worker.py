@@ -1,6 +1,7 @@
 """What the rules' process makes of odd telemetry: it costs one group at most, and fits what stores it."""
 
 import datetime
+import os
 import re
 from collections import defaultdict
 
@@ -9,7 +10,7 @@ import pytest
 from collector.processors.agent_stream.rows import agent_log_rows
 from collector.processors.agent_stream.runs import find_runs
 from collector.processors.agent_stream.tables import runs_table
-from collector.processors.agent_stream.worker import Work, compute
+from collector.processors.agent_stream.worker import RulesDied, RuleWorker, Work, compute
 from collector.processors.agent_transfers.group import prepare
 from collector.processors.agent_transfers.model import Value
 from collector.processors.agent_transfers.options import Options
@@ -34,6 +35,27 @@ def test_a_group_that_the_rules_fail_on_costs_its_own_transfers_only() -> None:
     (fault,) = found.faults
     assert re.fullmatch(r"AttributeError in \w+\.py:\d+", fault)
     assert compute(Work(SPANS.empty_table(), AGENT_LOGS.empty_table(), ()), options).faults == ()
+
+
+class Deadly(bytes):
+    """A trace id that ends the process which it is sent to."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return os._exit, (1,)
+
+
+def test_work_that_ends_the_process_is_told_from_a_process_that_cannot_live() -> None:
+    """The stage looks at such work in parts and gives up the part; it would try again for ever, and do nothing else."""
+    worker = RuleWorker(Options())
+    try:
+        with pytest.raises(RulesDied):
+            worker.compute(Work(SPANS.empty_table(), AGENT_LOGS.empty_table(), ((Deadly(16),),)))
+        of_trace = spans(TRIAGE, TRIAGE_CALL, HANDOFF, BILLING, BILLING_CALL)
+        trace_id = of_trace["trace_id"][0].as_py()
+        found = worker.compute(Work(of_trace, AGENT_LOGS.empty_table(), ((trace_id,),)))
+    finally:
+        worker.close()
+    assert [len(each) for each in found.transfers] == [1]
 
 
 @pytest.mark.parametrize("kind", [["task"], {"a": "task"}, b"task", None, 5])

@@ -1,7 +1,7 @@
 """The rules in a process of their own, at low priority: their Python loops must not slow down the ingest path.
 
 The child imports the rules only, never the storage engine. Messages are pickled values over a pipe; a child that dies
-is started again, and the groups it had are computed again.
+is started again, and the groups it had are computed again: once, because it may have died of them.
 """
 
 from __future__ import annotations
@@ -81,6 +81,10 @@ def _outcome(
         return (), (), f"{type(error).__name__} in {Path(at.filename).name}:{at.lineno}"
 
 
+class RulesDied(RuntimeError):
+    """The child ended over some work, and only over this."""
+
+
 class RuleWorker:
     """One child process that computes `Work`. Calls come from one thread."""
 
@@ -89,12 +93,20 @@ class RuleWorker:
         self._pool: ProcessPoolExecutor | None = None
 
     def compute(self, work: Work) -> Found:
-        """Compute in the child; once more in a new child when it died. Raises BrokenProcessPool after that."""
+        """Compute in the child; once more in a new child when it died.
+
+        Raises RulesDied after that, BrokenProcessPool when no child can live whatever it is given.
+        """
         try:
             return self._submit(work).result()
         except BrokenProcessPool:
             self.close()
+        try:
             return self._submit(work).result()
+        except BrokenProcessPool as error:
+            self.close()
+            self._child().submit(os.getpid).result()
+            raise RulesDied("the process of the transfer rules ended over this work, twice") from error
 
     def warm_up(self) -> None:
         """Start the child if there is none, without waiting for it: loading what it needs takes a second or two."""
