@@ -162,8 +162,8 @@ class StoreStage:
                 self._release(segment)
             except Exception as error:  # noqa: BLE001 (an edge: one batch must not end the storing of all others)
                 surprises += not isinstance(error, (StorageRejected, StorageUnavailable, OSError))
-                if isinstance(error, StorageRejected) or surprises == self._settings.max_surprises:
-                    self._quarantine(segment, error)
+                hopeless = isinstance(error, StorageRejected) or surprises >= self._settings.max_surprises
+                if hopeless and self._quarantine(segment, error):
                     return True
                 self._note_failure(error)
                 prepared = None  # memory is for what can be stored
@@ -194,13 +194,21 @@ class StoreStage:
         self._status = StoreStatus(since, len(self._waiting) + 1, self._status.quarantined_batches, 0.0)
         _log.error("storage_write_failed", **described(error))
 
-    def _quarantine(self, segment: Segment, error: Exception) -> None:
-        """Put aside a batch that cannot be stored as it is: its file is kept and tried at the next start."""
-        self._journal.quarantine(segment)
+    def _quarantine(self, segment: Segment, error: Exception) -> bool:
+        """Put aside a batch that cannot be stored as it is: its file is kept and tried at the next start.
+
+        False: the disk does not let it be renamed.
+        """
+        try:
+            self._journal.quarantine(segment)
+        except OSError as failed:
+            _log.error("batch_not_quarantined", segment=segment.number, error=failed.strerror, errno=failed.errno)
+            return False
         status = self._status
         self._status = StoreStatus(None, len(self._waiting), status.quarantined_batches + 1, status.last_write_seconds)
         items = sum(segment.items.values())
         _log.error("batch_quarantined", segment=segment.number, items=items, **described(error))
+        return True
 
     def _write(self, segment: Segment, prepared: "Future[Batch] | None") -> Batch:
         if prepared is None:

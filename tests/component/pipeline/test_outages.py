@@ -110,6 +110,21 @@ def test_a_batch_that_something_unforeseen_fails_on_is_kept_aside_and_its_text_i
     assert stored_spans(running.engine, 72) == 2
 
 
+def test_a_batch_that_cannot_even_be_put_aside_is_tried_until_it_can(running: Running) -> None:
+    running.writer.error = StorageRejected("never")
+    in_the_way = running.folder / "quarantine-000000000000"
+    in_the_way.mkdir()
+    with capture_logs() as lines:
+        running.send(Signal.TRACES, trace(75))
+        until(lambda: any(line["event"] == "batch_not_quarantined" for line in lines))
+        in_the_way.rmdir()
+        until(lambda: running.store.status.quarantined_batches > 0)
+    running.writer.error = None
+    running.send(Signal.TRACES, trace(76))
+    until(lambda: running.totals()[1] == 2)
+    assert running.pipeline.is_alive
+
+
 def test_a_surprise_that_passes_costs_nothing(running: Running) -> None:
     failures = [MemoryError(), MemoryError()]
 
