@@ -16,6 +16,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from collector.demo.cast import VERSIONS
+from collector.demo.watched import WatchedLogs, WatchedSpans
 
 Attributes = Mapping[str, str | int | float | bool | list[str]]
 Exporters = Callable[[], tuple[SpanExporter, LogRecordExporter]]
@@ -51,9 +52,12 @@ class Stage:
         self.logs = 0
         self._traces: dict[str, TracerProvider] = {}
         self._loggers: dict[str, LoggerProvider] = {}
+        self._exporters: list[WatchedSpans | WatchedLogs] = []
         ids = SeededIds(random.Random(f"{rng.random()}/{now}"))  # noqa: S311 - a story
         for service, version in VERSIONS.items():
-            span_exporter, log_exporter = exporters()
+            to_spans, to_logs = exporters()
+            span_exporter, log_exporter = WatchedSpans(to_spans), WatchedLogs(to_logs)
+            self._exporters += (span_exporter, log_exporter)
             resource = _resource(service, version)
             tracing = TracerProvider(resource=resource, id_generator=ids, shutdown_on_exit=False)
             tracing.add_span_processor(BatchSpanProcessor(span_exporter, max_queue_size=_QUEUE))
@@ -129,14 +133,14 @@ class Stage:
         span.set_status(Status(StatusCode.ERROR, message))
 
     def flush(self) -> bool:
-        """Send what is still queued and end every exporter; False when something was not sent in time."""
+        """Send what is still queued and end every exporter; False when something was not sent in time, or not taken."""
         traces = [provider.force_flush(_FLUSH_MS) for provider in self._traces.values()]
         logs = [provider.force_flush(_FLUSH_MS) for provider in self._loggers.values()]
         for tracing in self._traces.values():
             tracing.shutdown()
         for logging in self._loggers.values():
             logging.shutdown()
-        return all(traces + logs)
+        return all(traces + logs) and not any(exporter.refused for exporter in self._exporters)
 
     @staticmethod
     def _answer(span: Span, status: int, failed: bool) -> None:

@@ -3,7 +3,9 @@
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, LogRecordExporter
@@ -111,6 +113,19 @@ def test_nothing_listens() -> None:
         send("http://localhost:1", 1, 1)
     with pytest.raises(DemoFailed, match="write host:port"):
         send("localhost", 1, 1)
+
+
+def test_a_server_that_takes_nothing() -> None:
+    """It listens and answers, but not for telemetry."""
+    with ThreadPoolExecutor(1) as threads:
+        server = grpc.server(threads)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            with pytest.raises(DemoFailed, match="did not take everything"):
+                send(f"127.0.0.1:{port}", 1, 1)
+        finally:
+            server.stop(None).wait()
 
 
 def test_links_go_where_something_answers(story: Story) -> None:
