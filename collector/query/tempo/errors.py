@@ -10,6 +10,13 @@ class BadParameter(Problem):
         super().__init__("bad-parameter", message)
 
 
+class TooMuch(Problem):
+    """The answer would be larger than the server is ready to build."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("query-limit", message)
+
+
 class NotAnswered(Problem):
     """There is no such trace, or a part of Tempo's API is not answered here."""
 

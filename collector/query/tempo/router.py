@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from collector.query.parse.errors import ParseError
 from collector.query.parse.ids import parse_trace_id
 from collector.query.tempo.answers import json_answer
-from collector.query.tempo.errors import BadParameter, NotAnswered
+from collector.query.tempo.errors import BadParameter, NotAnswered, TooMuch
 from collector.query.tempo.parameters import described, read_limit, read_search
 from collector.query.tempo.search import search
 from collector.query.tempo.tags import tag_scopes, tag_values, unscoped
@@ -23,6 +23,7 @@ from exporters.tempo.traces import tempo_trace
 from storage.api import Storage
 
 PREFIX = "/tempo"
+MAX_JSON_SPANS = 100_000  # some 10 KB each while JSON is made of them
 _MAX_NAMES = 5_000
 _PROTOBUF = "application/protobuf"
 # Grafana picks features by version: this one has scoped tags and the second trace API, and no streaming by default.
@@ -135,5 +136,8 @@ def _wants_protobuf(request: Request) -> bool:
 
 
 def _plain(data: TracesData) -> dict[str, Any]:
-    """Return the message as Tempo writes it: protobuf's own JSON, ids in base64."""
+    """Return the message as Tempo writes it: protobuf's own JSON, ids in base64. Raises: TooMuch."""
+    spans = sum(len(scope.spans) for resource in data.resource_spans for scope in resource.scope_spans)
+    if spans > MAX_JSON_SPANS:
+        raise TooMuch(f"{spans} spans are too many for JSON; send Accept: {_PROTOBUF}")
     return MessageToDict(data)

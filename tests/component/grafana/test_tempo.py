@@ -6,6 +6,7 @@ import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from collector.query.tempo import router
 from exporters.tempo.generated.tempo_pb2 import COMPLETE, TraceByIDResponse
 from tests.component.query.shop import BROWSE, CHECKOUT, ORPHANED, T0
 
@@ -39,6 +40,17 @@ def test_trace_by_id_in_json(http: httpx.Client) -> None:
     (span, *_) = newer["trace"]["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert base64.b64decode(span["traceId"]) == CHECKOUT
     assert http.get("/tempo/api/traces/a1").json()["batches"] == newer["trace"]["resourceSpans"]
+
+
+@pytest.mark.parametrize("path", ["/tempo/api/v2/traces/a1", "/tempo/api/traces/a1"])
+def test_traces_too_large_for_json(http: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(router, "MAX_JSON_SPANS", 2)
+    answer = http.get(path)
+    assert (answer.status_code, answer.text) == (
+        422,
+        "3 spans are too many for JSON; send Accept: application/protobuf",
+    )
+    assert http.get(path, headers=PROTOBUF).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/tempo/api/v2/traces/99", "/tempo/api/traces/99"])
