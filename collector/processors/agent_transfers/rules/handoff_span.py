@@ -37,7 +37,7 @@ def find(group: Group, index: int) -> Trigger | None:
     named = roles(span.attributes)
     operation = facts.fields.operation == "handoff"
     from_name, to_name = _from_span_name(span, operation)
-    is_handoff = operation or bool(to_name) or _is_bare(span, facts.is_tool)
+    is_handoff = operation or bool(to_name) or _is_bare(span)
     if not is_handoff and (named is None or not _says_handoff(named, facts.is_tool)):
         return None
     if _other_target(span):
@@ -96,12 +96,11 @@ def _from_span_name(span: Span, operation: bool) -> tuple[str, str]:
     return "", ""
 
 
-def _is_bare(span: Span, is_tool: bool) -> bool:
-    """A handoff span that names nobody; tools called handoff have arguments and are another rule's."""
-    if not _BARE_NAME.match(span.name):
-        return False
-    kind = span.attributes.get("openinference.span.kind")
-    return (kind == "TOOL" and not is_tool) or (kind == "TOOL" and "tool.name" not in span.attributes)
+def _is_bare(span: Span) -> bool:
+    """A handoff span that names nobody; tools called handoff have a name and arguments, and are another rule's."""
+    attributes = span.attributes
+    is_tool = attributes.get("openinference.span.kind") == "TOOL"
+    return is_tool and "tool.name" not in attributes and _BARE_NAME.match(span.name) is not None
 
 
 def _says_handoff(named: Roles, is_tool: bool) -> bool:
