@@ -11,6 +11,7 @@ from storage.agents import (
     TransferQuery,
 )
 from storage.clickhouse.agent_rows import run_conditions, transfer_conditions
+from storage.clickhouse.agents import END
 from storage.clickhouse.arrow import conform
 from storage.clickhouse.bindings import Bindings, time_sql
 from storage.clickhouse.engine import Engine
@@ -102,7 +103,7 @@ class AgentFigures:
         rows = self._engine.query(
             f"""
             SELECT conversation_id, min(s.start_time_unix_nano) AS start_time_unix_nano,
-                max(s.start_time_unix_nano + greatest(s.duration_ns, 0)) AS end_time_unix_nano,
+                max({END}) AS end_time_unix_nano,
                 uniqExact(trace_id) AS traces, uniqExact(trace_id, span_id) AS spans,
                 arraySort(groupUniqArrayIf(1000)(agent_name, agent_name != '')) AS agents,
                 arraySort(groupUniqArrayIf(1000)(user_id, user_id != '')) AS users,

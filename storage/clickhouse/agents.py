@@ -17,6 +17,8 @@ from storage.schemas import AGENT_LOGS, AGENT_SPANS
 
 # Not toString, which cuts zero bytes at the end of an id.
 _TRACE_ID = "substring(s.trace_id, 1, 16) AS trace_id"
+# The end of a span, kept within 64 bits whatever the sender wrote; bitNot: 2**64 - 1 less this, unsigned.
+END = "s.start_time_unix_nano + least(toUInt64(greatest(s.duration_ns, 0)), bitNot(s.start_time_unix_nano))"
 
 
 class AgentItems:
@@ -61,7 +63,7 @@ class AgentItems:
         rows = self._engine.query(
             f"""
             SELECT trace_id, min(s.start_time_unix_nano) AS start_time_unix_nano,
-                max(s.start_time_unix_nano + greatest(s.duration_ns, 0)) AS end_time_unix_nano,
+                max({END}) AS end_time_unix_nano,
                 groupUniqArrayIf(100)(conversation_id, conversation_id != '') AS conversation_ids,
                 groupUniqArrayArray(1000)(s.linked_trace_ids) AS linked_trace_ids
             FROM agent_spans AS s PREWHERE {one_of_ids("trace_id", trace_ids)}

@@ -241,6 +241,18 @@ def test_ids_come_back_whole(store: AgentStorage) -> None:
     assert (conversation["traces"], conversation["spans"]) == (2, 2)
 
 
+def test_ends_stay_within_64_bits(store: AgentStorage) -> None:
+    last = 2**64 - 1
+    times = {"start_time_unix_nano": last - 5, "duration_ns": 100}, {"start_time_unix_nano": 7, "duration_ns": -3}
+    rows = [agent_span(number, ONE, f"c{number}") | more for number, more in enumerate(times, 1)]
+    store.write(Batch(str(uuid.uuid4()), empty_spans(), empty_logs(), pa.Table.from_pylist(rows, schema=AGENT_SPANS)))
+    (joins,) = store.trace_joins([ONE]).to_pylist()
+    assert (joins["start_time_unix_nano"], joins["end_time_unix_nano"]) == (7, last)
+    found = store.conversations(ConversationQuery(ALL_TIME))
+    assert found["conversation_id"].to_pylist() == ["c1", "c2"]
+    assert found["end_time_unix_nano"].to_pylist() == [last, 7]
+
+
 def test_conversations_that_only_runs_name(store: AgentStorage) -> None:
     """A request's span names the conversation and says nothing of agents; the runs below it belong there."""
     replace(store, [], [run(1, "a", conversation_id="x"), run(2, "b", conversation_id="old")])

@@ -131,4 +131,5 @@ def _span_of_time(sources: Sources) -> dict[str, Any]:
     moments = [(node.start_time_unix_nano, node.duration_ns) for node in sources.nodes]
     rows = (*sources.agent_spans, *sources.runs)
     moments += [(row["start_time_unix_nano"], row["duration_ns"]) for row in rows]
-    return times(min(start for start, _ in moments), max(start + max(duration, 0) for start, duration in moments))
+    end = max(start + max(duration, 0) for start, duration in moments)
+    return times(min(start for start, _ in moments), min(end, 2**64 - 1))
