@@ -95,9 +95,7 @@ class Forwarding(Section):
                 msg = f'"{name[:100]}" is no name of a header: letters, digits, "-", "_" and "." only'
                 raise ValueError(msg)
             if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
-                msg = (
-                    f"the value of {name} cannot be sent: it has a line break, an outer space, or other than ASCII"
-                )
+                msg = f"the value of {name} cannot be sent: it has a line break, an outer space, or other than ASCII"
                 raise ValueError(msg)
         return headers
 

@@ -17,7 +17,7 @@ import structlog
 from collector.errors import Refused, Rejected
 from collector.journal.journal import Journal, JournalFull
 from collector.journal.segment import Record
-from collector.logging import RateLimited
+from collector.logging import RateLimited, described
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder
 from collector.pipeline.api import Outcome, Request
@@ -129,7 +129,7 @@ class IngestPipeline:
         try:
             step()
         except Exception as error:  # noqa: BLE001 (an edge: clients get a retryable answer, the stage survives)
-            _log.exception("ingest_stage_failed", requests=len(tickets))
+            _log.error("ingest_stage_failed", requests=len(tickets), **described(error))
             self._answer([(ticket, Refused(f"internal error: {type(error).__name__}")) for ticket in tickets])
 
     def _answer(self, answers: list[tuple[Ticket, Outcome | Exception]]) -> None:

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from collector.logging import described
 from collector.query.jaeger.answers import v1_error, v3_error
 from collector.query.loki.answers import loki_error
 from collector.query.problems import Problem, as_problem
@@ -46,23 +47,28 @@ def error_answer(problem: Problem, path: str) -> Response:
 
 
 def install(app: FastAPI, base: str) -> None:
-    """Answer every exception of the app's routes. `base` is in front of every path: empty, or without a last slash."""
+    """Answer what the app's routes raise. Paths have `base` in front of them: empty, or without a last slash.
+
+    What nobody foresaw is `unforeseen`'s: the framework would answer it, too, but raise it again afterwards.
+    """
     told = _telling(base)
-    for kind in (Problem, RequestValidationError, HTTPException, StorageUnavailable, StorageRejected, Exception):
+    for kind in (Problem, RequestValidationError, HTTPException, StorageUnavailable, StorageRejected):
         app.add_exception_handler(kind, told)
-    for kind in (ClientDisconnect, QueryCancelled):
-        app.add_exception_handler(kind, _answer_nobody)
+    for gone in (ClientDisconnect, QueryCancelled):
+        app.add_exception_handler(gone, _answer_nobody)
+
+
+def unforeseen(error: Exception, path: str, route: str) -> Response:
+    """Return the answer to an error that nobody foresaw, and log where it was. The path is without a base path."""
+    _log.error("query_failed", route=route, **described(error))
+    return error_answer(as_problem(error), path)
 
 
 def _telling(base: str) -> _Handler:
     async def answer(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code not in _TOLD:
             return Response(str(error.detail), error.status_code, error.headers, "text/plain")
-        problem = as_problem(error)
-        if problem.kind == "internal" and problem is not error:
-            route = getattr(request.scope.get("route"), "path", "")
-            _log.error("query_failed", route=route, error=type(error).__name__, exc_info=error)
-        return error_answer(problem, request.scope["path"].removeprefix(base))
+        return error_answer(as_problem(error), request.scope["path"].removeprefix(base))
 
     return answer
 

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.query.dependencies import QueryDependencies
-from collector.query.error_answers import error_answer
+from collector.query.error_answers import error_answer, unforeseen
 from collector.query.hangup import Hangups
 from collector.query.health import LIVE_PATHS, READY_PATHS
 from collector.query.problems import Problem
@@ -71,7 +71,7 @@ class Guard:
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send, problem: Problem | None) -> None:
         started = time.perf_counter()
-        status = 500
+        path, status = scope["path"].removeprefix(self._base), 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -83,9 +83,22 @@ class Guard:
             await send(message)
 
         try:
-            answer = self._app if problem is None else error_answer(problem, scope["path"].removeprefix(self._base))
+            answer = self._app if problem is None else error_answer(problem, path)
             async with self._hangups.watching(scope, receive) as received:
                 await answer(scope, received, send_with_headers)
+        except Exception as error:  # noqa: BLE001 (an edge: the server would log its text and close the connection)
+            answer = unforeseen(error, path, _route(scope))
+            if status:
+                raise BrokenAnswer from None
+            await answer(scope, receive, send_with_headers)
         finally:
-            route = getattr(scope.get("route"), "path", "(none)")
-            self._deps.metrics.http_request(quote(route, safe="/{}:()"), status, time.perf_counter() - started)
+            route = quote(_route(scope) or "(none)", safe="/{}:()")
+            self._deps.metrics.http_request(route, status or 500, time.perf_counter() - started)
+
+
+class BrokenAnswer(Exception):
+    """An answer failed after it had begun; all that is left is to close the connection."""
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "")

@@ -16,6 +16,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from collector.logging import described
 from collector.query.dependencies import Authorizer
 from collector.query.jaeger_grpc.errors import CallFailed, as_status, invalid
 from storage.cancelling import Cancellation
@@ -126,8 +127,7 @@ async def _abort(descriptor: MethodDescriptor, context: _Context, error: Excepti
         raise error
     code, message = as_status(error)
     if not isinstance(error, CallFailed):
-        unforeseen = error if code is grpc.StatusCode.INTERNAL else None
-        _log.warning("jaeger_call_failed", method=descriptor.full_name, code=code.name, exc_info=unforeseen)
+        _log.warning("jaeger_call_failed", method=descriptor.full_name, code=code.name, **described(error))
     await context.abort(code, message)
     return b""
 

@@ -1,14 +1,18 @@
 """Whatever refuses a request, the answer looks as the clients of the path's API expect."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from structlog.testing import capture_logs
 
 from collector.query.app import build_app
 from collector.query.dependencies import QueryDependencies
+from collector.query.guard import BrokenAnswer
 from collector.query.jaeger_http import jaeger_router
 from collector.query.loki.router import loki_router
 from collector.query.tempo.router import tempo_router
@@ -23,8 +27,7 @@ async def ask(deps: QueryDependencies, path: str, method: str = "GET", failing: 
     """Ask the app with everybody's APIs."""
     others = (jaeger_router(deps.storage), loki_router(deps.storage, deps.stopping), tempo_router(deps.storage))
     app = build_app(dataclasses.replace(deps, routers=(*([failing] if failing else []), *others)))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://baton") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://baton") as client:
         return await client.request(method, path)
 
 
@@ -89,6 +92,33 @@ async def test_what_fails(
     answer = await ask(deps, f"{folder}/fail", failing=_failing(f"{folder}/fail", error))
     assert (answer.status_code, answer.headers.get("retry-after")) == (status, retry_after)
     assert told(f"{folder}/fail", answer).startswith(message)
+
+
+@pytest.mark.anyio
+async def test_the_log_says_where_something_unforeseen_failed_and_not_its_text(deps: QueryDependencies) -> None:
+    with capture_logs() as lines:
+        await ask(deps, "/api/v1/fail", failing=_failing("/api/v1/fail", KeyError("a user's text")))
+    (line,) = lines
+    assert (line["event"], line["route"], line["error"]) == ("query_failed", "/api/v1/fail", "KeyError")
+    assert line["places"][-1].startswith("fail:")
+    assert "a user's text" not in repr(line)
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_fails_when_it_has_begun_is_broken_off(deps: QueryDependencies) -> None:
+    router = APIRouter()
+
+    @router.get("/api/v1/fail")
+    def fail() -> StreamingResponse:
+        def pieces() -> Iterator[bytes]:
+            yield b"half"
+            raise KeyError("a user's text")
+
+        return StreamingResponse(pieces())
+
+    with capture_logs() as lines, pytest.raises(BrokenAnswer):
+        await ask(deps, "/api/v1/fail", failing=router)
+    assert [line["event"] for line in lines] == ["query_failed"]
 
 
 @pytest.mark.anyio
