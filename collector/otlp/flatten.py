@@ -15,7 +15,7 @@ from collector.otlp.columns import attributes
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Layout, layout
 from collector.otlp.texts import as_text
-from collector.otlp.validate import valid_ids
+from collector.otlp.validate import spans_sent_as_logs, valid_ids
 from storage.queries import Signal
 from storage.schemas import EVENT, LINK, LOGS, SPANS
 
@@ -99,7 +99,7 @@ def _logs(parts: Layout, received: NDArray[np.uint64], contexts: Contexts) -> pa
         **shared.columns(),
         "day": _day(event_time, received),
     }
-    return _table(columns, LOGS, shared.wellformed)
+    return _table(columns, LOGS, shared.wellformed & ~spans_sent_as_logs(logs))
 
 
 class _Shared:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from collector.errors import Refused
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Decoder, layout
-from collector.otlp.validate import INVALID_TRACE_ID, check
+from collector.otlp.validate import INVALID_SPAN_ID, INVALID_TRACE_ID, SPAN_SENT_AS_LOG, check
 from collector.pipeline.api import Outcome, Request
 from storage.queries import Signal
 
@@ -144,10 +144,14 @@ def kept_columns(group: Group, kept: list[Judged]) -> tuple[pa.RecordBatch, NDAr
 
 def rejection_message(rejected: dict[str, int]) -> str:
     """Say in English why items were rejected, naming the field and the rule."""
-    parts = []
-    for reason, count in rejected.items():
-        field, rule = ("trace_id", "16 bytes") if reason == INVALID_TRACE_ID else ("span_id", "8 bytes")
-        parts.append(f"{count} spans rejected: {field} must be {rule} and not all zero")
+    parts = [f"{count} span{'s' * (count > 1)} rejected: {_RULES[reason]}" for reason, count in rejected.items()]
     if INVALID_TRACE_ID in rejected:
         parts.append("log records belong to the logs endpoint (/v1/logs)")
     return "; ".join(parts)
+
+
+_RULES = {
+    INVALID_TRACE_ID: "trace_id must be 16 bytes and not all zero",
+    INVALID_SPAN_ID: "span_id must be 8 bytes and not all zero",
+    SPAN_SENT_AS_LOG: "spans belong to the traces endpoint (/v1/traces)",
+}

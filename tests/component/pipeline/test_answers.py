@@ -1,6 +1,11 @@
 """What the pipeline answers, and what can be queried then."""
 
+from typing import Any
+
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 from collector.errors import Rejected
 from collector.pipeline.api import Outcome
@@ -26,7 +31,7 @@ def test_what_can_never_be_stored_is_named_and_the_rest_is_kept(running: Running
     outcome = running.send(Signal.TRACES, trace(2, spans=2, bad_trace_ids=3, bad_span_ids=1))
     assert (outcome.accepted, outcome.rejected) == (2, 4)
     assert "3 spans rejected: trace_id must be 16 bytes" in outcome.message
-    assert "1 spans rejected: span_id must be 8 bytes" in outcome.message
+    assert "1 span rejected: span_id must be 8 bytes" in outcome.message
     running.settle()
     assert stored_spans(running.engine, 2) == 2
     assert running.totals() == (6, 2, {"invalid_trace_id": 3, "invalid_span_id": 1}, 0)
@@ -36,6 +41,35 @@ def test_log_records_sent_as_traces_are_told_where_they_belong(running: Running)
     outcome = running.send(Signal.TRACES, logs("lost", "found"))
     assert (outcome.accepted, outcome.rejected) == (0, 2)
     assert "/v1/logs" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        {"name": "ok"},
+        {"name": "GET /users", "attributes": [KeyValue(key="a", value=AnyValue(string_value="b"))]},
+        {"name": "*", "attributes": [KeyValue(key="a" * 127, value=AnyValue())]},
+        {"attributes": [KeyValue(key="a", value=AnyValue())]},
+    ],
+)
+def test_spans_sent_as_logs_are_told_where_they_belong(running: Running, span: dict[str, Any]) -> None:
+    misplaced = Span(trace_id=b"\1" * 16, span_id=b"\2" * 8, start_time_unix_nano=5, end_time_unix_nano=9, **span)
+    body = TracesData(resource_spans=[{"scope_spans": [{"spans": [misplaced]}]}]).SerializeToString()
+    outcome = running.send(Signal.LOGS, body + logs("kept"))
+    assert outcome == Outcome(1, 1, "1 span rejected: spans belong to the traces endpoint (/v1/traces)")
+    running.settle()
+    assert running.engine.find_logs(LogQuery(ALL_TIME)).records["body"].to_pylist() == [b"kept"]
+    assert running.totals(Signal.LOGS) == (2, 1, {"span_sent_as_log": 1}, 0)
+
+
+@pytest.mark.parametrize(
+    "body", [None, AnyValue(), AnyValue(string_value="ok"), AnyValue(bool_value=False), AnyValue(bytes_value=b"")]
+)
+@pytest.mark.parametrize("trace_id", [b"", b"\n", b"\n\1a\x12", b"\n\2ab", b"\n" * 16])
+def test_a_log_record_without_a_time_is_kept(running: Running, body: AnyValue | None, trace_id: bytes) -> None:
+    record = LogRecord(body=body, trace_id=trace_id)
+    sent = LogsData(resource_logs=[{"scope_logs": [{"log_records": [record]}]}]).SerializeToString()
+    assert running.send(Signal.LOGS, sent) == Outcome(1)
 
 
 def test_a_log_record_with_a_bad_id_is_kept_without_it(running: Running) -> None:
