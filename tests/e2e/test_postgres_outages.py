@@ -140,21 +140,29 @@ def database_missing(world: World) -> Iterator[str]:
         world.command(f"ALTER DATABASE elsewhere RENAME TO {_DATABASE}", "postgres")
 
 
+_TAKER = "taker"
+_END_OTHERS = f"""
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = '{_DATABASE}' AND usename = '{_ROLE}' AND application_name <> '{_TAKER}'
+"""
+
+
 @contextmanager
 def connections_taken(world: World) -> Iterator[str]:
     """Others have every connection that is not reserved: Baton's are ended, and it gets none."""
-    dsn = psycopg.conninfo.make_conninfo(world.postgres.dsn, user=_ROLE)
+    dsn = psycopg.conninfo.make_conninfo(world.postgres.dsn, user=_ROLE, application_name=_TAKER)
+    refused = 0  # in a row, while Baton had none either
+    deadline = time.monotonic() + 30
     with ExitStack() as taken:
-        for _ in range(200):
-            world.command(
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_DATABASE}'"
-                f" AND usename = '{_ROLE}'",
-                "postgres",
-            )
+        while refused < 5 and time.monotonic() < deadline:
+            ended = world.command(_END_OTHERS, "postgres")
             try:
                 taken.enter_context(psycopg.connect(dsn))
+                refused = 0
             except psycopg.OperationalError:
-                break
+                refused = 0 if ended else refused + 1
+                time.sleep(0.02)
+        assert refused == 5, "Baton keeps a connection"
         yield "slots"
 
 
