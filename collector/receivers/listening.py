@@ -11,6 +11,7 @@ BACKLOG = 1024
 def open_sockets(host: str, port: int) -> list[socket.socket]:
     """Listen on every address of a host ("localhost" is 127.0.0.1 and, where there is IPv6, ::1), on one port.
 
+    The host "::" is every interface, of IPv4 too, as for grpc and the Collector.
     Port 0 picks a free one. Raises: ListenError.
     """
     try:
@@ -41,7 +42,7 @@ def _open(family: int, address: tuple[object, ...]) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
         opened.bind(address)
         opened.listen(BACKLOG)
         opened.setblocking(False)
