@@ -5,7 +5,7 @@ How they look is Baton's own form here, RFC 9457 problem documents; `collector.q
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 from fastapi import Response
@@ -82,6 +82,15 @@ class Problem(Exception):
     def response(self) -> Response:
         """Return the answer as a problem document."""
         return Response(orjson.dumps(self.document()), self.status, self.headers, MEDIA_TYPE)
+
+
+class PlainProblem(Problem):
+    """A problem of one kind, which a subclass names; nothing but a message is said of it."""
+
+    KIND: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(self.KIND, message)
 
 
 def read(parameter: str, parse: Callable[[str], _T], text: str) -> _T:

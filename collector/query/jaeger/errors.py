@@ -1,38 +1,33 @@
 """Why a Jaeger route cannot answer, in Jaeger's words."""
 
-from collector.query.problems import Problem
+from collector.query.problems import PlainProblem
 
 
-class BadRequest(Problem):
+class BadRequest(PlainProblem):
     """A parameter cannot be read or is missing."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("bad-parameter", message)
+    KIND = "bad-parameter"
 
 
-class NotFound(Problem):
+class NotFound(PlainProblem):
     """There is no such trace."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("not-found", message)
+    KIND = "not-found"
 
 
-class Unsupported(Problem):
+class Unsupported(PlainProblem):
     """What Jaeger answers with 500 when the deployment lacks a part."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("internal", message)
+    KIND = "internal"
 
 
-class TooMuch(Problem):
+class TooMuch(PlainProblem):
     """The answer would be larger than the server is ready to build."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("query-limit", message)
+    KIND = "query-limit"
 
 
-class TooLarge(Problem):
+class TooLarge(PlainProblem):
     """The request's body is over the limit."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("too-large", message)
+    KIND = "too-large"

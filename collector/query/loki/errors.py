@@ -1,38 +1,33 @@
 """Why a Loki route cannot answer."""
 
-from collector.query.problems import Problem
+from collector.query.problems import PlainProblem
 
 
-class BadParameter(Problem):
+class BadParameter(PlainProblem):
     """A parameter cannot be read; the message names it, and the position where it has a grammar."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("bad-parameter", message)
+    KIND = "bad-parameter"
 
 
-class TooManyPoints(Problem):
+class TooManyPoints(PlainProblem):
     """The answer would have more points than are drawn."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("bad-parameter", message)
+    KIND = "bad-parameter"
 
 
-class TooManySeries(Problem):
+class TooManySeries(PlainProblem):
     """The answer would have more series than are drawn."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("bad-parameter", message)
+    KIND = "bad-parameter"
 
 
-class TooManyRecords(Problem):
+class TooManyRecords(PlainProblem):
     """More records than are counted one by one."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("query-limit", message)
+    KIND = "query-limit"
 
 
-class NotAnswered(Problem):
+class NotAnswered(PlainProblem):
     """A part of Loki's API that is not answered here."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("not-found", message)
+    KIND = "not-found"

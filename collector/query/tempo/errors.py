@@ -1,24 +1,21 @@
 """Why a Tempo route cannot answer."""
 
-from collector.query.problems import Problem
+from collector.query.problems import PlainProblem
 
 
-class BadParameter(Problem):
+class BadParameter(PlainProblem):
     """A parameter cannot be read; the message names it, and the position where it has a grammar."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("bad-parameter", message)
+    KIND = "bad-parameter"
 
 
-class TooMuch(Problem):
+class TooMuch(PlainProblem):
     """The answer would be larger than the server is ready to build."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("query-limit", message)
+    KIND = "query-limit"
 
 
-class NotAnswered(Problem):
+class NotAnswered(PlainProblem):
     """There is no such trace, or a part of Tempo's API is not answered here."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("not-found", message)
+    KIND = "not-found"
