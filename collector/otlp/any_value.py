@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from collector.otlp.generated import otlp_columns_pb2 as view
-from collector.otlp.texts import as_text, is_ascii, validity
+from collector.otlp.texts import as_text, bytes_of, is_ascii, validity
 from storage import attributes as letters
 
 _TAGS = {
@@ -62,11 +62,11 @@ def any_values(raw: pa.BinaryArray, absent: str = letters.ABSENT) -> tuple[pa.Bi
 
 def _data(raw: pa.BinaryArray) -> tuple[Rows, Rows, Bytes] | None:
     """Return where each value starts and ends, and the bytes; None when there are none."""
-    _, offsets, data = raw.buffers()
-    if len(raw) == 0 or data is None or data.size == 0:
+    offsets, data = bytes_of(raw)
+    if data.size == 0:
         return None
-    bounds = np.frombuffer(offsets, np.int32)[raw.offset : raw.offset + len(raw) + 1].astype(np.int64)
-    return bounds[:-1], bounds[1:], np.frombuffer(data, np.uint8)
+    bounds = offsets.astype(np.int64)
+    return bounds[:-1], bounds[1:], data
 
 
 def _classify(starts: Rows, ends: Rows, data: Bytes) -> tuple[Bytes, NDArray[np.bool_]]:

@@ -18,12 +18,18 @@ def as_text(column: pa.BinaryArray) -> pa.StringArray:
 
 def is_ascii(column: pa.BinaryArray) -> bool:
     """Tell whether no byte of the column is over 0x7f: the usual case, decided at memory speed."""
-    _, offsets, data = column.buffers()
-    if data is None or len(column) == 0:
-        return True
-    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-    used = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    offsets, data = bytes_of(column)
+    used = data[offsets[0] : offsets[-1]]
     return used.size == 0 or int(np.max(used)) < 0x80
+
+
+def bytes_of(column: pa.BinaryArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Return where the values lie in the bytes (one offset more than there are values), and the bytes; no copies."""
+    _, offsets, data = column.buffers()
+    if len(column) == 0 or data is None:
+        return np.zeros(len(column) + 1, np.int32), np.zeros(0, np.uint8)
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return places, np.frombuffer(data, np.uint8)
 
 
 def validity(column: pa.Array) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from collector.otlp.contexts import Contexts
 from collector.otlp.decode import Layout
+from collector.otlp.texts import bytes_of
 from storage.queries import Signal
 
 INVALID_TRACE_ID = "invalid_trace_id"
@@ -67,12 +68,8 @@ def spans_sent_as_logs(records: pa.StructArray) -> NDArray[np.bool_]:
 
 def valid_ids(ids: pa.BinaryArray, size: int) -> NDArray[np.bool_]:
     """Tell which ids have the right length and are not all zero."""
-    _, offset_bytes, id_bytes = ids.buffers()
-    if len(ids) == 0 or id_bytes is None:
-        return np.zeros(len(ids), np.bool_)
-    offsets = np.frombuffer(offset_bytes, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    offsets, data = bytes_of(ids)
     right_size = offsets[1:] - offsets[:-1] == size
-    data = np.frombuffer(id_bytes, np.uint8)
     if right_size.all():
         words = data[offsets[0] : offsets[-1]].reshape(-1, size).view(np.uint64)
         return np.asarray(reduce(np.bitwise_or, words.T) != 0, np.bool_)
@@ -93,15 +90,16 @@ def _log_faults(records: pa.StructArray) -> dict[str, NDArray[np.bool_]]:
 
 def _is_no_value(texts: pa.BinaryArray) -> NDArray[np.bool_]:
     """Tell which bytes, if any, are not those of an AnyValue."""
-    starts, sizes, data = _bytes_of(texts)
-    wrong = sizes > 0
-    wrong[wrong] = ~np.isin(data[starts[wrong]], _ANY_VALUE_TAGS)
+    offsets, data = bytes_of(texts)
+    wrong = np.diff(offsets) > 0
+    wrong[wrong] = ~np.isin(data[offsets[:-1][wrong]], _ANY_VALUE_TAGS)
     return wrong
 
 
 def _is_key_value(texts: pa.BinaryArray) -> NDArray[np.bool_]:
     """Tell which bytes begin as a KeyValue does: with a key of up to 127 bytes, and then a value."""
-    starts, sizes, data = _bytes_of(texts)
+    offsets, data = bytes_of(texts)
+    starts, sizes = offsets[:-1], np.diff(offsets)
     found = sizes >= 4
     found[found] = data[starts[found]] == _KEY_TAG
     value = data[starts[found] + 1].astype(np.int64) + 2
@@ -109,13 +107,6 @@ def _is_key_value(texts: pa.BinaryArray) -> NDArray[np.bool_]:
     found[found] = fits
     found[found] = data[starts[found] + value[fits]] == _VALUE_TAG
     return found
-
-
-def _bytes_of(texts: pa.BinaryArray) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]:
-    """Return where each value starts, its size, and the bytes."""
-    _, offset_bytes, data = texts.buffers()
-    offsets = np.frombuffer(offset_bytes, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return offsets[:-1], np.diff(offsets), np.frombuffer(data if data is not None else b"", np.uint8)
 
 
 def _malformed(parts: Layout, requests: int, contexts: Contexts) -> NDArray[np.bool_]:

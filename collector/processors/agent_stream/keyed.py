@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from collector.otlp.texts import as_text, bytes_of
 from storage.attributes import DOUBLE, INT, STRING
 
 _TELLING = np.frombuffer((STRING + INT + DOUBLE).encode(), np.uint8)  # other values name nothing
@@ -51,7 +52,7 @@ class Keyed:
         entries = np.flatnonzero(self.codes == code)
         at = np.full(self.rows, -1, np.int64)
         at[self._rows_of(entries)] = np.where(self.tells[entries], entries, -1)
-        return _utf8(self.values.take(pa.array(at, mask=at < 0)))
+        return as_text(self.values.take(pa.array(at, mask=at < 0)))
 
     def _rows_of(self, entries: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.searchsorted(self.offsets, entries, side="right") - 1
@@ -65,15 +66,5 @@ def mapped(column: pa.DictionaryArray, mapping: Callable[[str], str]) -> pa.Stri
 
 def _letters(types: pa.DictionaryArray) -> NDArray[np.uint8]:
     """Return the type letters of all entries, one after the other."""
-    texts = types.cast(pa.string())
-    ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    raw = texts.buffers()[2]
-    letters = np.frombuffer(raw if raw is not None else b"", np.uint8)
-    return letters[ends[0] : ends[-1]]
-
-
-def _utf8(raw: pa.BinaryArray) -> pa.StringArray:
-    try:
-        return raw.cast(pa.string())
-    except pa.ArrowInvalid:  # a text that was stored as it came, and is none
-        return pa.array([None if v is None else v.decode("utf-8", "replace") for v in raw.to_pylist()], pa.string())
+    offsets, letters = bytes_of(types.cast(pa.string()))
+    return letters[offsets[0] : offsets[-1]]
