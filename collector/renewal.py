@@ -1,8 +1,10 @@
 """What TLS files hold, and what they hold once they were renewed; for those who listen and those who connect."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -81,6 +83,28 @@ class RenewedFiles(Generic[T]):
 
     def _names(self) -> dict[str, str]:
         return {name: str(path) for name, path in self._files.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A certificate with its chain and its key, PEM; they belong together."""
+
+    certificates: bytes
+    key: bytes = field(repr=False)
+    expires: datetime
+
+
+def load_chain(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> Chain:
+    """Load a certificate and its key, into a context too. Raises: UnusableFiles."""
+    from cryptography import x509  # noqa: PLC0415 (a tenth of a second that only TLS is worth)
+
+    try:
+        context.load_cert_chain(cert_file, key_file, password="")  # never asks on a terminal
+        certificates, key = cert_file.read_bytes(), key_file.read_bytes()
+        expires = x509.load_pem_x509_certificates(certificates)[0].not_valid_after_utc
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise UnusableFiles(f"TLS files {cert_file}, {key_file} cannot be used: {error}") from error
+    return Chain(certificates, key, expires)
 
 
 def _content(path: Path) -> bytes | None:

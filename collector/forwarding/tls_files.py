@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from collector.renewal import RenewedFiles, UnusableFiles
+from collector.renewal import RenewedFiles, UnusableFiles, load_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,5 @@ def _load(settings: ClientTlsSettings) -> LoadedClientTls:
         raise UnusableFiles(f"TLS file {settings.ca_file} cannot be used: {error}") from error
     if settings.cert_file is None:
         return LoadedClientTls(context, ca, None, None, None)
-    from cryptography import x509  # noqa: PLC0415 (a tenth of a second that only TLS is worth)
-
-    key_file = settings.key_file or settings.cert_file
-    try:
-        context.load_cert_chain(settings.cert_file, key_file, password="")  # never asks on a terminal
-        certificates, key = settings.cert_file.read_bytes(), key_file.read_bytes()
-        expires = x509.load_pem_x509_certificates(certificates)[0].not_valid_after_utc
-    except (OSError, ValueError) as error:
-        raise UnusableFiles(f"TLS files {settings.cert_file}, {key_file} cannot be used: {error}") from error
-    return LoadedClientTls(context, ca, certificates, key, expires)
+    chain = load_chain(context, settings.cert_file, settings.key_file or settings.cert_file)
+    return LoadedClientTls(context, ca, chain.certificates, chain.key, chain.expires)

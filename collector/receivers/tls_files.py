@@ -6,7 +6,7 @@ from datetime import datetime
 
 from collector.receivers.errors import ListenError
 from collector.receivers.settings import TlsSettings
-from collector.renewal import RenewedFiles, UnusableFiles
+from collector.renewal import RenewedFiles, UnusableFiles, load_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,9 @@ class TlsFiles(RenewedFiles[LoadedTls]):
 
 
 def _load(settings: TlsSettings) -> LoadedTls:
-    from cryptography import x509  # noqa: PLC0415 (a tenth of a second that only TLS is worth)
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client_ca = None
-    try:
-        context.load_cert_chain(settings.cert_file, settings.key_file, password="")  # never asks on a terminal
-        certificates, key = settings.cert_file.read_bytes(), settings.key_file.read_bytes()
-        expires = x509.load_pem_x509_certificates(certificates)[0].not_valid_after_utc
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise UnusableFiles(f"TLS files {settings.cert_file}, {settings.key_file} cannot be used: {error}") from error
+    chain = load_chain(context, settings.cert_file, settings.key_file)
     if settings.client_ca_file is not None:
         try:
             context.load_verify_locations(settings.client_ca_file)
@@ -51,4 +44,4 @@ def _load(settings: TlsSettings) -> LoadedTls:
         except OSError as error:
             raise UnusableFiles(f"TLS file {settings.client_ca_file} cannot be used: {error}") from error
         context.verify_mode = ssl.CERT_REQUIRED
-    return LoadedTls(context, certificates, key, client_ca, expires)
+    return LoadedTls(context, chain.certificates, chain.key, client_ca, chain.expires)
