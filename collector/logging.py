@@ -76,6 +76,12 @@ def described(error: Exception) -> dict[str, Any]:
     return {"error": type(error).__name__, "places": [f"{frame.name}:{frame.lineno}" for frame in frames]}
 
 
+def in_words(error: Exception) -> str:
+    """Return the same as one text."""
+    fields = described(error)
+    return f"{fields['error']}: {fields.get('detail') or ', '.join(fields['places'])}"
+
+
 class _Interval:
     """Lets each key through once in an interval. Thread-safe."""
 

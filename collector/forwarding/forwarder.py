@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import structlog
 
 from collector.forwarding.queue import ForwardQueue, Queued
 from collector.journal.segment import Record
+from collector.logging import in_words
 from exporters.delivery import Client, Delivered, DeliveryDelayed, DeliveryRejected
 from storage.queries import Signal
 
@@ -95,7 +95,7 @@ class Forwarder:
             try:
                 self._empty(queued)
             except Exception as error:  # noqa: BLE001 (the edge of the thread: the queue keeps what it has)
-                self._failed(_unforeseen(error))
+                self._failed(in_words(error))
                 self._closing.wait(self._settings.max_retry_seconds)
 
     def _empty(self, queued: Queued) -> None:
@@ -189,13 +189,6 @@ def _note_answer(exporter: str, answer: str) -> None:
     """Log what a receiver said, for who asks for it: it may quote values of users."""
     if answer:
         _log.debug("forward_answer", exporter=exporter, answer=answer)
-
-
-def _unforeseen(error: Exception) -> str:
-    """Return what and where; the text of an error nobody foresaw may hold users' data."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    cause = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
-    return f"{type(error).__name__}{cause} at {where.filename}:{where.lineno}"
 
 
 def _pause(delay: float, wish: float | None) -> float:
