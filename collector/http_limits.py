@@ -17,86 +17,90 @@ _NOT_HTTP2 = "this port speaks HTTP/1.1, not HTTP/2: gRPC has a port of its own"
 _log = RateLimited(structlog.get_logger(__name__))
 
 
-def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
-    """Return the protocol class for `uvicorn.Config(http=…)`.
+class _LimitedProtocol(HttpToolsProtocol):
+    """What surrounds a body is bounded, and another protocol is declined.
 
-    A connection ends when request line and headers take longer than `header_seconds`, and when more than
-    `MAX_HEADER_BYTES` arrive without a byte of body: headers (answered with 431), trailers, chunk extensions. A client
-    that begins with HTTP/2 is turned away, and the log names the port that it mistook for a gRPC one. One that offers
-    another protocol (`Upgrade: h2c`, as Java's own client does) is answered in HTTP/1.1: httptools would take its body
-    for that protocol, and an export without its body looks like an empty one.
+    A connection ends when request line and headers take longer than `_header_seconds`, and when more than
+    `MAX_HEADER_BYTES` arrive without a byte of body: headers (answered with 431), trailers, chunk extensions.
+
+    A client that begins with HTTP/2 is turned away, and the log names the port that it mistook for a gRPC one. One that
+    offers another protocol (`Upgrade: h2c`, as Java's own client does) is answered in HTTP/1.1: httptools would take
+    its body for that protocol, and an export without its body looks like an empty one.
     """
 
-    class LimitedProtocol(HttpToolsProtocol):
-        _timer: asyncio.TimerHandle | None = None
-        _bytes_around_body = 0
-        _declines_upgrade = False
-        _unread = b""  # the request that offers an upgrade, without the offer, and what came behind it
+    _header_seconds: float
+    _timer: asyncio.TimerHandle | None = None
+    _bytes_around_body = 0
+    _declines_upgrade = False
+    _unread = b""  # the request that offers an upgrade, without the offer, and what came behind it
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self.cycle is not None:  # where in the data the next request begins is not known
+            self._bytes_around_body = 0
+        if self._timer is None:
             self._await_headers()
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_timer()
-            super().connection_lost(exc)
+    def on_headers_complete(self) -> None:
+        self._stop_timer()
+        offers = self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
+        self._declines_upgrade = offers and not self._should_upgrade()
+        if not self._declines_upgrade:
+            super().on_headers_complete()
 
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            if self.cycle is not None:  # where in the data the next request begins is not known
-                self._bytes_around_body = 0
-            if self._timer is None:
-                self._await_headers()
+    def on_message_complete(self) -> None:
+        if not self._declines_upgrade:
+            super().on_message_complete()
 
-        def on_headers_complete(self) -> None:
-            self._stop_timer()
-            offers = self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
-            self._declines_upgrade = offers and not self._should_upgrade()
-            if not self._declines_upgrade:
-                super().on_headers_complete()
+    def on_body(self, body: bytes) -> None:
+        self._bytes_around_body = 0
+        super().on_body(body)
 
-        def on_message_complete(self) -> None:
-            if not self._declines_upgrade:
-                super().on_message_complete()
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(_HTTP2_PREFACE):
+            _log.warning("http2_on_an_http1_port", port=self.transport.get_extra_info("sockname")[1])
+            self.send_400_response(_NOT_HTTP2)
+            return
+        self._bytes_around_body += len(data)
+        while data:
+            self._received, self._unread = data, b""
+            super().data_received(data)
+            data = self._unread
+        if self._bytes_around_body > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self._refuse()
 
-        def on_body(self, body: bytes) -> None:
-            self._bytes_around_body = 0
-            super().on_body(body)
+    def _unsupported_upgrade_warning(self) -> None:
+        """Keep the request for another parser, which does not see the offer; uvicorn ends here after an offer."""
+        paused = sys.exception()
+        if not self._declines_upgrade or not isinstance(paused, httptools.HttpParserUpgrade):
+            return
+        lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self._unread = b"\r\n".join(lines) + b"\r\n\r\n" + self._received[paused.args[0] :]
+        self.parser = httptools.HttpRequestParser(self)
 
-        def data_received(self, data: bytes) -> None:
-            if data.startswith(_HTTP2_PREFACE):
-                _log.warning("http2_on_an_http1_port", port=self.transport.get_extra_info("sockname")[1])
-                self.send_400_response(_NOT_HTTP2)
-                return
-            self._bytes_around_body += len(data)
-            while data:
-                self._received, self._unread = data, b""
-                super().data_received(data)
-                data = self._unread
-            if self._bytes_around_body > MAX_HEADER_BYTES and not self.transport.is_closing():
-                self._refuse()
+    def _refuse(self) -> None:
+        if self._timer is not None and (self.cycle is None or self.cycle.response_complete):
+            self.transport.write(_TOO_LARGE)
+        self.transport.close()
 
-        def _unsupported_upgrade_warning(self) -> None:
-            """Keep the request for another parser, which does not see the offer; uvicorn ends here after an offer."""
-            paused = sys.exception()
-            if not self._declines_upgrade or not isinstance(paused, httptools.HttpParserUpgrade):
-                return
-            lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)]
-            lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-            self._unread = b"\r\n".join(lines) + b"\r\n\r\n" + self._received[paused.args[0] :]
-            self.parser = httptools.HttpRequestParser(self)
+    def _await_headers(self) -> None:
+        self._timer = self.loop.call_later(self._header_seconds, self.transport.close)
 
-        def _refuse(self) -> None:
-            if self._timer is not None and (self.cycle is None or self.cycle.response_complete):
-                self.transport.write(_TOO_LARGE)
-            self.transport.close()
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-        def _await_headers(self) -> None:
-            self._timer = self.loop.call_later(header_seconds, self.transport.close)
 
-        def _stop_timer(self) -> None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-
-    return LimitedProtocol
+def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
+    """Return the protocol class for `uvicorn.Config(http=…)`; request line and headers may take `header_seconds`."""
+    return type("LimitedProtocol", (_LimitedProtocol,), {"_header_seconds": header_seconds})

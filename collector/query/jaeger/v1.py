@@ -28,6 +28,13 @@ _MICROSECOND = 1_000
 def v1_router(queries: JaegerQueries) -> APIRouter:
     """Return the routes of traces and names. Handlers block on storage and run in threads."""
     router = APIRouter(tags=["jaeger"])
+    _add_names(router, queries)
+    _add_traces(router, queries)
+    return router
+
+
+def _add_names(router: APIRouter, queries: JaegerQueries) -> None:
+    """Add services, operations and dependencies."""
 
     @get(router, "/api/services", "Names of services")
     def services(request: Request) -> Response:
@@ -51,6 +58,17 @@ def v1_router(queries: JaegerQueries) -> APIRouter:
         # Jaeger decodes the name once more than the URL asks for; Grafana does not encode it, not even its slashes.
         names = sorted({each.name for each in queries.operations(unquote_plus(service))})
         return json_answer(envelope(names or None, total=len(names)), request)
+
+    @get(router, "/api/dependencies", "How often services call one another")
+    def dependencies(request: Request) -> Response:
+        time, service = dependencies_request(request.query_params, queries.clock())
+        links = queries.storage.dependencies(time, service or None)
+        data = [{"parent": each.parent, "child": each.child, "callCount": each.call_count} for each in links]
+        return json_answer(envelope(data), request)
+
+
+def _add_traces(router: APIRouter, queries: JaegerQueries) -> None:
+    """Add search, traces by id and the archive."""
 
     @get(router, "/api/traces", "Search traces, or read those of `traceID`")
     def search(request: Request) -> Response:
@@ -81,15 +99,6 @@ def v1_router(queries: JaegerQueries) -> APIRouter:
             return not_found_page()
         _trace_parameters(request, segment)
         raise Unsupported("archive span storage was not configured")
-
-    @get(router, "/api/dependencies", "How often services call one another")
-    def dependencies(request: Request) -> Response:
-        time, service = dependencies_request(request.query_params, queries.clock())
-        links = queries.storage.dependencies(time, service or None)
-        data = [{"parent": each.parent, "child": each.child, "callCount": each.call_count} for each in links]
-        return json_answer(envelope(data), request)
-
-    return router
 
 
 def _trace_parameters(request: Request, segment: str) -> tuple[bytes, bool]:
