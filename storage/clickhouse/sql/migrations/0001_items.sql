@@ -6,8 +6,7 @@
 -- Attribute values are indexed together with one of eight shares of all services: see `entries.py`. Strings keep
 -- their sizes inline ('single_stream'): fewer files to write and fsync, and maps read a third faster. Small compressed
 -- blocks: a trace is a few rows of every column. What people read (hex ids, dates) is in views: alias columns would cost
--- every query on the table half a millisecond. Merges of eight parts rather than five: a third fewer rows are rewritten
--- under full load (measured), for a few parts more to look into.
+-- every query on the table half a millisecond.
 
 CREATE TABLE spans {on_cluster}
 (
@@ -59,8 +58,8 @@ PRIMARY KEY intDiv(start_time_unix_nano, 1000000000)
 ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
     {deduplication}, string_serialization_version = 'single_stream',
-    min_compress_block_size = 16384, max_compress_block_size = 131072, merge_selector_base = 8,
-    min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 1;
+    min_compress_block_size = 16384, max_compress_block_size = 131072, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 1;
 
 CREATE TABLE logs {on_cluster}
 (
@@ -93,8 +92,8 @@ PARTITION BY day
 ORDER BY (intDiv(event_time_unix_nano, 1000000000), service_name, event_time_unix_nano)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
     {deduplication}, string_serialization_version = 'single_stream',
-    min_compress_block_size = 16384, max_compress_block_size = 131072, merge_selector_base = 8,
-    min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 1;
+    min_compress_block_size = 16384, max_compress_block_size = 131072, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 1;
 
 CREATE TABLE agent_spans {on_cluster}
 (
