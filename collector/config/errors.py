@@ -1,6 +1,7 @@
 """What is wrong with a configuration, all of it at once."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -13,6 +14,12 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def unknown(word: str, known: Mapping[str, object] | Sequence[str], what: str) -> str:
+    """Say that a word is not known, and what was perhaps meant."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f'unknown {what}; did you mean "{near[0]}"?' if near else f"unknown {what}; known: {', '.join(known)}"
 
 
 class ConfigError(Exception):

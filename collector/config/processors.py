@@ -1,11 +1,19 @@
 """Settings of the processors."""
 
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from collector.config.errors import unknown
 from collector.config.values import Duration, Section, setting
-from collector.processors.agent_transfers.options import DEFAULT_LOG_PATTERNS, Options, make_options
+from collector.processors.agent_transfers.options import (
+    DEFAULT_LOG_PATTERNS,
+    InvalidLogPattern,
+    Options,
+    compile_log_pattern,
+    make_options,
+)
 from collector.processors.agent_transfers.rules.registry import RULE_NAMES
 
 
@@ -34,25 +42,35 @@ class AgentTransfers(Section):
         default={}, description="Log patterns beside the built-in ones; the name becomes the transfer's `rule`."
     )
 
-    @model_validator(mode="after")
-    def _is_usable(self) -> Self:
-        known = {*RULE_NAMES, *self.patterns}
-        for name in self.rules:
+    @classmethod
+    def misfits(cls, written: Any) -> Iterator[tuple[str, str]]:
+        """Yield rules that there are not, and patterns that cannot be used."""
+        patterns, rules = _mapping(written, "patterns"), _mapping(written, "rules")
+        known = sorted({*RULE_NAMES, *patterns})
+        for name in rules:
             if name not in known:
-                msg = f'there is no rule "{name}"; known: {", ".join(sorted(known))}'
-                raise ValueError(msg)
-        for name in self.patterns:
+                yield f"rules.{name}", unknown(name, known, "rule")
+        for name in patterns:
             if name in RULE_NAMES:
-                msg = f'"{name}" is the name of a built-in rule; name the pattern otherwise'
-                raise ValueError(msg)
-        self.options()
-        return self
+                yield f"patterns.{name}", f'"{name}" is the name of a built-in rule; name the pattern otherwise'
+            expression = _mapping(patterns, name).get("expression")
+            try:
+                if isinstance(expression, str):
+                    compile_log_pattern(name, "handoff", expression)
+            except InvalidLogPattern as error:
+                yield f"patterns.{name}.expression", str(error)
 
     def options(self) -> Options:
-        """Return what the rules take. Raises ValueError for a pattern that cannot be used."""
+        """Return what the rules take."""
         own = [(name, pattern.kind, pattern.expression) for name, pattern in self.patterns.items()]
         off = [name for name, on in self.rules.items() if not on]
         return make_options([*DEFAULT_LOG_PATTERNS, *own], off, self.min_confidence)
+
+
+def _mapping(written: Any, key: str) -> dict[str, Any]:
+    """Return the mapping at a key of a mapping; nothing when either is something else, which is said already."""
+    found = written.get(key) if isinstance(written, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 PROCESSORS: dict[str, type[AgentTransfers]] = {"agent_transfers": AgentTransfers}

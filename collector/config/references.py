@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from collector.config.errors import Problem
+from collector.config.errors import Problem, unknown
 from collector.config.extensions import JaegerGrpc, Query
 from collector.config.model import SIGNALS, Config, component_type
 from collector.config.receivers import OtlpReceiver, ZipkinReceiver
 from collector.config.service import Pipeline
-from collector.config.validate import unknown
 from collector.config.values import Address
 
 Names = Mapping[str, Collection[str]]  # section → the ids written in it, valid or not
@@ -88,8 +87,11 @@ def _listening(path: str, receiver: OtlpReceiver | ZipkinReceiver) -> Iterator[t
 
 
 def _ports(config: Config) -> Iterator[Problem]:
-    taken: dict[Address, str] = {}
+    taken: list[tuple[str, Address]] = []
     for path, address in endpoints(config):
-        if address.port and address in taken:
-            yield Problem(path, f"{address} is already used by {taken[address]}")
-        taken.setdefault(address, path)
+        for other, held in taken:
+            if address.collides(held):
+                spelled = f" ({held})" if held != address else ""
+                yield Problem(path, f"{address} is already used by {other}{spelled}")
+                break
+        taken.append((path, address))

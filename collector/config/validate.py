@@ -1,6 +1,5 @@
 """From one raw mapping to a `Config`, collecting every fault with the path of its key."""
 
-import difflib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,7 +8,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from collector.config.errors import Problem
+from collector.config.errors import Problem, unknown
 from collector.config.model import COMPONENT_TYPES, Config, component_type
 from collector.config.service import Pipeline, Service
 from collector.config.values import Section
@@ -52,6 +51,7 @@ def _components(
             problems.append(Problem(path, unknown(component_type(component_id), types, "component type")))
             continue
         component = _section(model, path, settings, problems, spelled)
+        problems.extend(Problem(f"{path}.{key}", fault) for key, fault in model.misfits(settings))
         if component is not None:
             components[component_id] = component
     return components
@@ -126,12 +126,6 @@ def _problem(model: type[BaseModel], path: str, details: ErrorDetails) -> Proble
         return Problem(where, "must be a list")
     message = details["msg"].removeprefix("Value error, ")
     return Problem(where, message[:1].lower() + message[1:])
-
-
-def unknown(word: str, known: Mapping[str, object] | Sequence[str], what: str) -> str:
-    """Say that a word is not known, and what was perhaps meant."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f'unknown {what}; did you mean "{near[0]}"?' if near else f"unknown {what}; known: {', '.join(known)}"
 
 
 def known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:

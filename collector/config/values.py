@@ -1,6 +1,8 @@
 """The value types of the configuration: durations, sizes, endpoints, and the base of every section."""
 
+import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -39,6 +41,11 @@ class Section(BaseModel):
     def as_meant(cls, written: Any) -> Any:
         """Return what a user wrote in the form that the fields describe."""
         return written
+
+    @classmethod
+    def misfits(cls, written: Any) -> Iterator[tuple[str, str]]:  # noqa: ARG003 - for those that override it
+        """Yield key and fault of what a user wrote that does not fit other keys; also when other keys are wrong."""
+        yield from ()
 
 
 def parse_duration(value: object) -> timedelta:
@@ -93,6 +100,22 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def collides(self, other: "Address") -> bool:
+        """Tell whether only one of the two can be listened on; names other than "localhost" are not looked up."""
+        mine, others = _interfaces(self.host), _interfaces(other.host)
+        return self.port != 0 and self.port == other.port and (not mine or not others or not mine.isdisjoint(others))
+
+
+def _interfaces(host: str) -> frozenset[str]:
+    """Return the addresses of a host; none stands for every interface."""
+    if host.lower() == "localhost":
+        return frozenset({"127.0.0.1", "::1"})
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return frozenset({host.lower()})
+    return frozenset() if address.is_unspecified else frozenset({str(address)})
 
 
 def parse_address(value: object) -> Address:

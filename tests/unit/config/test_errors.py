@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+from collector.config.load import load
+from collector.config.values import parse_address
 from tests.unit.config.loading import GRPC, faults, write
 
 
@@ -95,6 +99,41 @@ def test_two_endpoints_cannot_share_a_port() -> None:
     assert found == {"extensions.query.endpoint": f"localhost:4317 is already used by {GRPC}.endpoint"}
 
 
+@pytest.mark.parametrize(
+    ("receiver", "query"),
+    [
+        ("0.0.0.0:4317", "localhost:4317"),
+        (":4317", "[::1]:4317"),
+        ("[::]:4317", "baton.example:4317"),
+        ("localhost:4317", "127.0.0.1:4317"),
+        ("LOCALHOST:4317", "[0:0::1]:4317"),
+    ],
+)
+def test_endpoints_share_a_port_however_they_are_spelled(receiver: str, query: str) -> None:
+    options = [f"receivers.otlp.protocols.grpc.endpoint='{receiver}'", f"extensions.query.endpoint='{query}'"]
+    held = parse_address(receiver)
+
+    assert faults(options=options) == {
+        "extensions.query.endpoint": f"{query} is already used by {GRPC}.endpoint ({held})"
+    }
+
+
+@pytest.mark.parametrize(
+    ("receiver", "query"),
+    [
+        ("127.0.0.1:4317", "[::1]:4317"),
+        ("127.0.0.1:4317", "127.0.0.2:4317"),
+        ("a.example:4317", "b.example:4317"),
+        ("0.0.0.0:0", "localhost:0"),
+        ("0.0.0.0:4317", "localhost:4319"),
+    ],
+)
+def test_endpoints_that_do_not_collide(receiver: str, query: str) -> None:
+    options = [f"receivers.otlp.protocols.grpc.endpoint='{receiver}'", f"extensions.query.endpoint='{query}'"]
+
+    load([], options, {})
+
+
 def test_sections_must_be_mappings(tmp_path: Path) -> None:
     found = faults(write(tmp_path, "receivers: [otlp]\nservice: 5\nextensions: {query: text}"))
 
@@ -104,10 +143,31 @@ def test_sections_must_be_mappings(tmp_path: Path) -> None:
 
 
 def test_rules_and_patterns_are_checked_at_start() -> None:
-    def fault(setting: str) -> str:
-        return faults(options=(f"processors.agent_transfers.{setting}",))["processors.agent_transfers"]
+    def fault(key: str, value: str) -> str:
+        return faults(options=(f"processors.agent_transfers.{key}={value}",))[f"processors.agent_transfers.{key}"]
 
-    assert "there is no rule" in fault("rules.handof_span=false")
-    assert "is the name of a built-in rule" in fault("patterns.log_arrow.expression=(?P<target>a)")
-    assert "a group named 'target' is required" in fault("patterns.ours.expression=a")
-    assert "exponential" in fault('patterns.ours.expression="(?P<target>a+)+"')
+    assert fault("rules.handof_span", "false") == 'unknown rule; did you mean "handoff_span"?'
+    assert "is the name of a built-in rule" in fault("patterns.log_arrow", "{expression: (?P<target>a)}")
+    assert "a group named 'target' is required" in fault("patterns.ours.expression", "a")
+    assert "exponential" in fault("patterns.ours.expression", '"(?P<target>a+)+"')
+
+
+def test_every_rule_and_pattern_is_checked_beside_other_mistakes(tmp_path: Path) -> None:
+    settings = """
+        min_confidence: 2
+        quiet_periods: 1s
+        rules: {handof_span: false, nothing: true, ours: false, broken: false, log_arrow: "no"}
+        patterns: {ours: {expression: "to (?P<target>.)"}, broken: {expression: "("}, none: {expression: 5}, five: 5}
+    """
+    file = write(tmp_path, f"processors:\n  agent_transfers:{settings}")
+
+    assert {path.removeprefix("processors.agent_transfers.") for path in faults(file)} == {
+        "min_confidence",
+        "quiet_periods",
+        "rules.handof_span",
+        "rules.nothing",
+        "rules.log_arrow",
+        "patterns.broken.expression",
+        "patterns.none.expression",
+        "patterns.five",
+    }
