@@ -6,28 +6,40 @@ import socket
 from collector.receivers.errors import ListenError
 
 BACKLOG = 1024
+_NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def open_sockets(host: str, port: int) -> list[socket.socket]:
     """Listen on every address of a host ("localhost" is 127.0.0.1 and, where there is IPv6, ::1), on one port.
 
-    The host "::" is every interface, of IPv4 too, as for grpc and the Collector.
+    "0.0.0.0" and "::" both are every interface, in IPv4 and, where there is IPv6, in that, as for grpc and Collectors.
     Port 0 picks a free one. Raises: ListenError.
     """
+    if host not in {"0.0.0.0", "::"}:  # noqa: S104 - the user asked for it
+        return _open_all(host, port)
+    try:
+        return [_open(socket.AF_INET6, ("::", port))]
+    except OSError as error:
+        if error.errno in _NO_IPV6:
+            return _open_all("0.0.0.0", port)  # noqa: S104 - the user asked for it
+        raise _cannot(host, port, error) from error
+
+
+def _open_all(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise ListenError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise _cannot(host, port, error) from error
     sockets: list[socket.socket] = []
     addresses = {(family, address[0]): address for family, _, _, _, address in found}
     for (family, _), address in sorted(addresses.items(), key=lambda item: item[0][0] != socket.AF_INET):
         try:
             sockets.append(_open(family, (address[0], port, *address[2:])))
         except OSError as error:
-            if sockets and error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+            if sockets and error.errno in _NO_IPV6:
                 continue  # a machine without IPv6 still names ::1
             _close(sockets)
-            raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+            raise _cannot(host, port, error) from error
         port = sockets[0].getsockname()[1]
     return sockets
 
@@ -35,6 +47,10 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
 def check_free(host: str, port: int) -> None:
     """Return when a port could be listened on now. Raises: ListenError."""
     _close(open_sockets(host, port))
+
+
+def _cannot(host: str, port: int, error: OSError) -> ListenError:
+    return ListenError(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
 def _open(family: int, address: tuple[object, ...]) -> socket.socket:
