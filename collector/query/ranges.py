@@ -6,7 +6,7 @@ from collector.query.parse.times import parse_time
 from collector.query.problems import Problem, read
 from storage.queries import TimeRange
 
-EVERYTHING = TimeRange(0, 2**64 - 1)
+EVERYTHING = TimeRange(0, 2**64)
 
 
 def read_range(start: str | None, end: str | None, now_unix_nano: int) -> TimeRange:

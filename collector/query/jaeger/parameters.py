@@ -83,7 +83,7 @@ def trace_request(params: QueryParams, now_unix_nano: int, max_traces: int) -> T
     return TraceRequest(
         ids=ids,
         query=TraceQuery(
-            time=TimeRange(start, min(end + 1, _LATEST)),
+            time=TimeRange(start, end + 1),
             service_name=service or None,
             span_name=first(params, "operation") or None,
             filter=tags_filter(tags),

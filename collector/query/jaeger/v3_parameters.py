@@ -73,7 +73,7 @@ def _range(params: QueryParams) -> TimeRange:
     start, end = _read(params, lowest, parse_rfc3339, 0), _read(params, highest, parse_rfc3339, 0)
     if start >= end:
         raise BadRequest(f"{lowest[0]} must be before {highest[0]}")
-    return TimeRange(min(max(start, 0), _LATEST), min(max(end + 1, 0), _LATEST))
+    return TimeRange(min(max(start, 0), _LATEST), min(max(end, 0), _LATEST) + 1)
 
 
 def _named(params: QueryParams, names: tuple[str, ...]) -> tuple[str, str]:

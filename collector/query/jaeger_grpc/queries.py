@@ -41,15 +41,13 @@ def time_of(message: Message, field: str) -> int | None:
     value: Timestamp = getattr(message, field)
     if value.seconds <= _GO_ZERO_SECONDS:
         return None
-    return min(max(value.seconds * 10**9 + value.nanos, 0), EVERYTHING.end)
+    return min(max(value.seconds * 10**9 + value.nanos, 0), EVERYTHING.end - 1)
 
 
 def range_of(message: Message, start: str, end: str) -> TimeRange:
     """Return the range between two Timestamp fields; the end counts as within, as in Jaeger's own store."""
     first, last = time_of(message, start), time_of(message, end)
-    return TimeRange(
-        EVERYTHING.start if first is None else first, EVERYTHING.end if last is None else min(last + 1, EVERYTHING.end)
-    )
+    return TimeRange(EVERYTHING.start if first is None else first, EVERYTHING.end if last is None else last + 1)
 
 
 def trace_query(

@@ -1,6 +1,7 @@
 """Opaque page cursors: where the page ended, the time range it belongs to, and a digest over both and the query.
 
-The range is kept because a relative or open range would otherwise move between pages, which skips or repeats items.
+The range is kept because a relative or open range would otherwise move between pages, which skips or repeats items; as
+its first and its last nanosecond, because an open range ends behind what 64 bits can say.
 The digest refuses cursors that were cut, altered, or taken from another query; it is no secret.
 """
 
@@ -26,24 +27,25 @@ Fingerprint = Sequence[tuple[str, str]]  # the query's parameters without cursor
 
 def write_trace_cursor(cursor: TraceCursor, time: TimeRange, query: Fingerprint) -> str:
     """Return the text of a trace cursor."""
-    return _seal(_TRACES.pack(_TRACES_TAG, time.start, time.end, cursor.newest_match_unix_nano, cursor.trace_id), query)
+    place = cursor.newest_match_unix_nano, cursor.trace_id
+    return _seal(_TRACES.pack(_TRACES_TAG, time.start, time.end - 1, *place), query)
 
 
 def read_trace_cursor(text: str, query: Fingerprint) -> tuple[TraceCursor, TimeRange]:
     """Return the cursor and the range of the first page."""
-    _, start, end, newest, trace_id = _TRACES.unpack(_open(text, query, _TRACES.size, _TRACES_TAG))
-    return TraceCursor(newest, trace_id), TimeRange(start, end)
+    _, start, last, newest, trace_id = _TRACES.unpack(_open(text, query, _TRACES.size, _TRACES_TAG))
+    return TraceCursor(newest, trace_id), TimeRange(start, last + 1)
 
 
 def write_log_cursor(cursor: LogCursor, time: TimeRange, query: Fingerprint) -> str:
     """Return the text of a log cursor."""
-    return _seal(_LOGS.pack(_LOGS_TAG, time.start, time.end, cursor.event_time_unix_nano, cursor.skip), query)
+    return _seal(_LOGS.pack(_LOGS_TAG, time.start, time.end - 1, cursor.event_time_unix_nano, cursor.skip), query)
 
 
 def read_log_cursor(text: str, query: Fingerprint) -> tuple[LogCursor, TimeRange]:
     """Return the cursor and the range of the first page."""
-    _, start, end, at, skip = _LOGS.unpack(_open(text, query, _LOGS.size, _LOGS_TAG))
-    return LogCursor(at, skip), TimeRange(start, end)
+    _, start, last, at, skip = _LOGS.unpack(_open(text, query, _LOGS.size, _LOGS_TAG))
+    return LogCursor(at, skip), TimeRange(start, last + 1)
 
 
 def write_transfer_cursor(cursor: TransferCursor, time: TimeRange, query: Fingerprint) -> str:
@@ -69,17 +71,17 @@ def read_conversation_cursor(text: str, query: Fingerprint) -> tuple[Conversatio
 
 
 def _write_named(tag: int, at: int, name: str, time: TimeRange, query: Fingerprint) -> str:
-    return _seal(_NAMED.pack(tag, time.start, time.end, at) + name.encode("utf-8", "surrogatepass"), query)
+    return _seal(_NAMED.pack(tag, time.start, time.end - 1, at) + name.encode("utf-8", "surrogatepass"), query)
 
 
 def _read_named(tag: int, text: str, query: Fingerprint) -> tuple[int, str, TimeRange]:
     payload = _open(text, query, _NAMED.size, tag, named=True)
-    _, start, end, at = _NAMED.unpack(payload[: _NAMED.size])
+    _, start, last, at = _NAMED.unpack(payload[: _NAMED.size])
     try:
         name = payload[_NAMED.size :].decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise ParseError(_NO_CURSOR) from error
-    return at, name, TimeRange(start, end)
+    return at, name, TimeRange(start, last + 1)
 
 
 def _seal(payload: bytes, query: Fingerprint) -> str:

@@ -2,6 +2,7 @@
 
 import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from storage.api import Storage
@@ -43,3 +44,20 @@ def test_a_cursor_of_another_query_is_refused(http: httpx.Client) -> None:
     for path in ("/api/v1/traces?service=shop", "/api/v1/logs?limit=1"):
         answer = http.get(path, params={**httpx.URL(path).params, "cursor": cursor})
         assert (answer.status_code, answer.json()["parameter"]) == (400, "cursor")
+
+
+def test_the_last_nanosecond_that_can_be_sent_is_kept_data_too(http: httpx.Client, storage: Storage) -> None:
+    last, early = 2**64 - 1, Span(trace_id=b"e" * 16, span_id=b"e" * 8, start_time_unix_nano=1)
+    write(storage, "far", Span(trace_id=b"f" * 16, span_id=b"f" * 8, start_time_unix_nano=last), early)
+    records = LogRecord(time_unix_nano=last), LogRecord(time_unix_nano=1)
+    storage.write(batch("far logs", b"", logs_message({"late": list(records)})))
+
+    newest = http.get("/api/v1/traces?limit=1").json()
+    assert newest["traces"][0]["newest_match_unix_nano"] == last
+    rest = http.get("/api/v1/traces", params={"limit": "100", "cursor": newest["next_cursor"]}).json()
+    assert last not in [row["newest_match_unix_nano"] for row in rest["traces"]]
+    assert http.get("/api/v1/logs?limit=1").json()["logs"][0]["time_unix_nano"] == last
+
+    oldest = http.get("/api/v1/logs?order=oldest&limit=1").json()
+    rest = http.get("/api/v1/logs", params={"order": "oldest", "cursor": oldest["next_cursor"]}).json()
+    assert (oldest["logs"][0]["time_unix_nano"], rest["logs"][-1]["time_unix_nano"]) == (1, last)
