@@ -93,7 +93,7 @@ class Answering:
         lines = [(path.removesuffix(".endpoint"), str(address)) for path, address in endpoints(self._config)]
         mount_ui(app, UiSettings(written.ui_dir, written.ui_config_file, self._version, lines))
         sockets = open_sockets(written.endpoint.host, written.endpoint.port)
-        server = QueryServer(app, sockets, stopping)
+        server = QueryServer(app, sockets, stopping, base_path=written.base_path)
         undo.callback(server.close)
         server.start()
         self._servers.append(("query server", server))

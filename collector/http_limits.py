@@ -2,15 +2,17 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
+from http import HTTPStatus
 
 import httptools
 import structlog
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector.logging import RateLimited
 
 MAX_HEADER_BYTES = 2**16
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 _NOT_HTTP2 = "this port speaks HTTP/1.1, not HTTP/2: gRPC has a port of its own"
 
@@ -21,7 +23,7 @@ class _LimitedProtocol(HttpToolsProtocol):
     """What surrounds a body is bounded, and another protocol is declined.
 
     A connection ends when request line and headers take longer than `_header_seconds`, and when more than
-    `MAX_HEADER_BYTES` arrive without a byte of body: headers (answered with 431), trailers, chunk extensions.
+    `MAX_HEADER_BYTES` arrive without a byte of body: headers (`_too_large` answers), trailers, chunk extensions.
 
     A client that begins with HTTP/2 is turned away, and the log names the port that it mistook for a gRPC one. One that
     offers another protocol (`Upgrade: h2c`, as Java's own client does) is answered in HTTP/1.1: httptools would take
@@ -29,6 +31,8 @@ class _LimitedProtocol(HttpToolsProtocol):
     """
 
     _header_seconds: float
+    _too_large: Callable[[bytes], Response]
+    url = b""  # as much as there is; uvicorn has none before the first request
     _timer: asyncio.TimerHandle | None = None
     _bytes_around_body = 0
     _declines_upgrade = False
@@ -89,7 +93,7 @@ class _LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self) -> None:
         if self._timer is not None and (self.cycle is None or self.cycle.response_complete):
-            self.transport.write(_TOO_LARGE)
+            self.transport.write(_written(self._too_large(self.url)))
         self.transport.close()
 
     def _await_headers(self) -> None:
@@ -101,6 +105,28 @@ class _LimitedProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def limited_protocol(header_seconds: float) -> type[asyncio.Protocol]:
-    """Return the protocol class for `uvicorn.Config(http=…)`; request line and headers may take `header_seconds`."""
-    return type("LimitedProtocol", (_LimitedProtocol,), {"_header_seconds": header_seconds})
+def _without_words(_: bytes) -> Response:
+    return Response(status_code=431)
+
+
+def limited_protocol(
+    header_seconds: float, too_large: Callable[[bytes], Response] = _without_words
+) -> type[asyncio.Protocol]:
+    """Return the protocol class for `uvicorn.Config(http=…)`; request line and headers may take `header_seconds`.
+
+    `too_large` answers a request whose line and headers are over the limit, by as much of its target as there is.
+    """
+    members = {"_header_seconds": header_seconds, "_too_large": staticmethod(too_large)}
+    return type("LimitedProtocol", (_LimitedProtocol,), members)
+
+
+def _written(answer: Response) -> bytes:
+    """Return the last answer of a connection as it is sent."""
+    status = HTTPStatus(answer.status_code)
+    headers = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
+    return b"HTTP/1.1 %d %s\r\n%sconnection: close\r\n\r\n%s" % (
+        status,
+        status.phrase.encode(),
+        headers,
+        bytes(answer.body),
+    )

@@ -1,13 +1,15 @@
 """The HTTP app on 16686: our query API, the routers of other APIs, and the pages that explain them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from fastapi.telemetry import TelemetryConfig
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from collector.query import error_answers
 from collector.query.agents.routes import agents_router
@@ -34,6 +36,7 @@ _TAGS = [
     {"name": "names", "description": "What there is to search for: services, operations, attributes."},
     {"name": "operations", "description": "Health, metrics, and the loss ledger."},
 ]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # The app must not trace itself: its spans would come back to it as telemetry to store.
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -69,11 +72,12 @@ def build_app(deps: QueryDependencies) -> FastAPI:
     own = (traces_router, logs_router, agents_router, names_router, health_router)
     for router in (*(each(deps) for each in own), *deps.routers):
         app.include_router(router)
-    app.include_router(_pages())
+    app.include_router(_pages(list(app.routes)))
     return app
 
 
-def _pages() -> APIRouter:
+def _pages(routes: Sequence[BaseRoute]) -> APIRouter:
+    """Return the pages, and what answers where our API has none of `routes`."""
     router = APIRouter(include_in_schema=False)
     page = _DOCS_PAGE.read_text(encoding="utf-8")
 
@@ -81,8 +85,16 @@ def _pages() -> APIRouter:
     async def docs() -> HTMLResponse:
         return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_POLICY})
 
-    @router.get("/api/v1/{path:path}")
-    async def unknown(path: str) -> None:
+    @router.api_route("/api/v1/{path:path}", methods=METHODS)
+    async def unknown(path: str, request: Request) -> None:
+        scopes = [{**request.scope, "method": method} for method in METHODS]
+        allowed = [scope["method"] for scope in scopes if any(_takes(route, scope) for route in routes)]
+        if allowed:
+            raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         raise Problem("not-found", f"there is no resource /api/v1/{path}; /docs lists what there is")
 
     return router
+
+
+def _takes(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is Match.FULL

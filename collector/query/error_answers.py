@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from collector.http_limits import MAX_HEADER_BYTES
 from collector.logging import described
 from collector.query.jaeger.answers import v1_error, v3_error
 from collector.query.loki.answers import loki_error
@@ -44,6 +45,13 @@ def error_answer(problem: Problem, path: str) -> Response:
     answer = shape(problem.status, problem.detail)
     answer.headers.update(problem.headers)
     return answer
+
+
+def before_the_body(target: bytes, base: str) -> Response:
+    """Return the answer to a request of whose line and headers there is no end, by as much of its target as came."""
+    kind = "too-long" if len(target) > MAX_HEADER_BYTES // 2 else "headers-too-large"
+    problem = Problem(kind, f"request line and headers are over {MAX_HEADER_BYTES} bytes", limit=MAX_HEADER_BYTES)
+    return error_answer(problem, target.decode("ascii", "replace").removeprefix(base))
 
 
 def install(app: FastAPI, base: str) -> None:

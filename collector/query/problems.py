@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too-large": (413, "The body is too large"),
     "too-long": (414, "The query is too long"),
     "query-limit": (422, "The query needs too much time or memory"),
+    "headers-too-large": (431, "The headers are too large"),
     "internal": (500, "Something is wrong with the server"),
     "too-many-tails": (503, "Too many live tails are open"),
     "draining": (503, "The server is shutting down"),
@@ -119,7 +120,8 @@ def as_problem(error: Exception) -> Problem:
             most = first.get("ctx", {}).get("le")
             problem = Problem("bad-parameter", str(first["msg"]), parameter=str(first["loc"][-1]), limit=most)
         case HTTPException(status_code=405):
-            allowed = (error.headers or {}).get("Allow", "GET")
+            given = (error.headers or {}).get("Allow", "GET")
+            allowed = ", ".join(sorted(given.split(", ")))  # the router's are in any order
             problem = Problem("method-not-allowed", f"use {allowed}", allow=allowed)
         case HTTPException(status_code=413):
             problem = Problem("too-large", "the body is over the limit")

@@ -3,11 +3,13 @@
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
 from collector.http_limits import limited_protocol
+from collector.query.error_answers import before_the_body
 from collector.query.websocket import WebSocketProtocol
 
 _HEADER_SECONDS = 10.0
@@ -17,11 +19,17 @@ class QueryServer:
     """uvicorn on uvloop and httptools. `start` once, `close` once."""
 
     def __init__(
-        self, app: FastAPI, sockets: Sequence[socket.socket], stopping: threading.Event, drain_seconds: int = 5
+        self,
+        app: FastAPI,
+        sockets: Sequence[socket.socket],
+        stopping: threading.Event,
+        drain_seconds: int = 5,
+        base_path: str = "",
     ) -> None:
         """Take over listening sockets, all on one port; `close` closes them.
 
-        `stopping` is the event of the app's `QueryDependencies`: set on close, so that open streams end.
+        `stopping` and `base_path` are those of the app's `QueryDependencies`; the event is set on close, so that open
+        streams end.
         """
         self._stopping = stopping
         self._drain_seconds = drain_seconds
@@ -29,7 +37,7 @@ class QueryServer:
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=limited_protocol(_HEADER_SECONDS),
+            http=limited_protocol(_HEADER_SECONDS, partial(before_the_body, base=base_path.rstrip("/"))),
             ws=WebSocketProtocol,
             log_config=None,
             access_log=False,

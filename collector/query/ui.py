@@ -8,17 +8,17 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from collector.query.app import METHODS
 from collector.query.jaeger.answers import not_found_page, trace_response
 from collector.query.ui_index import IndexPage, UiError
 
 _LANDING = Path(__file__).with_name("landing.html")
 _LANDING_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # The bundler writes a hash of the content into most names, so these files never change.
 _HASHED = re.compile(r"-[A-Za-z0-9_-]{8}\.\w+$")
 _FOREVER, _ASK_AGAIN = "public, max-age=31536000, immutable", "no-cache"
@@ -39,17 +39,15 @@ class UiSettings:
 
 
 def mount_ui(app: FastAPI, settings: UiSettings) -> None:
-    """Serve the UI and answer unknown paths under /api. Call it last: the UI takes every path that is left.
+    """Serve the UI and answer unknown paths of Jaeger's API. Call it last: the UI takes every path that is left.
 
     Raises: UiError when the directory or the configuration cannot be used.
     """
 
-    async def unknown_api(request: Request) -> Response:
-        if request.path_params["path"].startswith("v1/"):  # ours, where GET is answered before
-            raise HTTPException(405, headers={"Allow": "GET"})
+    async def unknown_api() -> Response:
         return not_found_page()
 
-    app.add_api_route("/api/{path:path}", unknown_api, methods=_METHODS, include_in_schema=False)
+    app.add_api_route("/api/{path:path}", unknown_api, methods=METHODS, include_in_schema=False)
     if settings.directory is None:
         _mount_landing(app, settings)
     else:

@@ -10,12 +10,14 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from structlog.testing import capture_logs
 
+from collector.query.admin import admin_router
 from collector.query.app import build_app
 from collector.query.dependencies import QueryDependencies
 from collector.query.guard import BrokenAnswer
 from collector.query.jaeger_http import jaeger_router
 from collector.query.loki.router import loki_router
 from collector.query.tempo.router import tempo_router
+from collector.query.ui import UiSettings, mount_ui
 from storage.errors import QueryCancelled, QueryLimitExceeded, StorageRejected, StorageUnavailable
 
 PATHS = ("/api/services", "/api/v3/services", "/loki/loki/api/v1/labels", "/tempo/api/echo", "/api/v1/services")
@@ -73,6 +75,22 @@ async def test_another_method(deps: QueryDependencies, path: str) -> None:
     answer = await ask(deps, path, "DELETE")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert told(path, answer) == "use GET"
+
+
+@pytest.mark.anyio
+async def test_another_method_is_told_which_the_path_has(deps: QueryDependencies) -> None:
+    app = build_app(dataclasses.replace(deps, routers=[admin_router(None), loki_router(deps.storage, deps.stopping)]))
+    mount_ui(app, UiSettings())
+    described = {path: {method.upper() for method in known} for path, known in app.openapi()["paths"].items()}
+    assert described["/api/v1/admin/purge"] == {"POST"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://baton") as client:
+        for path, methods in described.items():
+            for method in {"GET", "POST", "PUT"} - methods:
+                answer = await client.request(method, path)
+                assert (answer.status_code, answer.headers["allow"]) == (405, ", ".join(sorted(methods))), path
+        for method in ("GET", "PUT"):
+            assert (await client.request(method, "/api/v1/nothing")).status_code == 404
+        assert (await client.delete("/")).headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.anyio

@@ -140,6 +140,26 @@ def test_what_surrounds_a_body_is_limited(http: httpx.Client) -> None:
         assert raw(http, chunked, endless).startswith(b"HTTP/1.1 405")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/logs", b'{"type":"urn:baton:problem:'),
+        ("/api/traces", b'{"data":null,'),
+        ("/loki/loki/api/v1/labels", b'{"status":"error",'),
+    ],
+)
+def test_what_is_too_large_before_the_body_is_told_as_other_errors(http: httpx.Client, path: str, body: bytes) -> None:
+    long = raw(http, b"GET %s?text=%s" % (path.encode(), b"x" * 70_000))
+    assert long.startswith(b"HTTP/1.1 414 ")
+    headers = raw(http, b"GET %s HTTP/1.1\r\nx: " % path.encode() + b"y" * 70_000)
+    assert headers.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    for answer in (long, headers):
+        head, _, told = answer.partition(b"\r\n\r\n")
+        assert f"content-length: {len(told)}".encode() in head
+        assert told.startswith(body)
+        assert b"request line and headers are over 65536 bytes" in told
+
+
 def raw(http: httpx.Client, *parts: bytes) -> bytes:
     """Send bytes as they are and return all that comes back until the server closes."""
     address = (http.base_url.host, http.base_url.port or 0)
