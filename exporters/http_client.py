@@ -48,7 +48,7 @@ class HttpClient:
             with closing(self._begun(path, headers, body)) as answer:  # goes back to the pool once it is read whole
                 data: bytes = answer.read(_MAX_ANSWER_BYTES)
         except urllib3.exceptions.HTTPError as error:
-            raise DeliveryDelayed(f"{type(error).__name__}: {error}") from error
+            raise _broken(error) from error
         if 200 <= answer.status < 300:
             return data
         status, said = f"HTTP {answer.status}", data[:ANSWER_CHARACTERS].decode("utf-8", "replace")
@@ -63,6 +63,15 @@ class HttpClient:
     def close(self) -> None:
         """Close all connections. Idempotent."""
         self._pool.clear()
+
+
+def _broken(error: urllib3.exceptions.HTTPError) -> DeliveryDelayed:
+    """Return the failure by the kinds of its errors, in the system's words where it has any: others may quote."""
+    cause = error.__cause__ or next((part for part in error.args if isinstance(part, Exception)), None)
+    kinds = ": ".join(type(each).__name__ for each in (error, cause) if each is not None)
+    if isinstance(cause, OSError):
+        return DeliveryDelayed(f"{kinds}: {cause}")
+    return DeliveryDelayed(kinds, str(error)[:ANSWER_CHARACTERS])
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -183,14 +183,40 @@ def test_what_a_receiver_quotes_over_grpc_is_not_in_the_log(tmp_path: Path, code
     assert {line["answer"] for line in logs if line["event"] == "forward_answer"} == {"bad value 4111-1111"}
 
 
+@pytest.mark.parametrize(
+    ("answer", "kinds"),
+    [
+        (b"4111-1111\r\n\r\n", "ProtocolError: BadStatusLine"),
+        (b"HTTP/4111-1111 200 OK\r\n\r\n", "ProtocolError: UnknownProtocol"),
+    ],
+)
+def test_what_a_receiver_quotes_where_no_answer_can_be_read_is_not_in_the_log(answer: bytes, kinds: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as receiver:
+        receiver.submit(_answer_once, server, answer)
+        client = OtlpHttpClient(HttpEndpoint(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        with pytest.raises(DeliveryDelayed, match=kinds) as raised:
+            client.send(Signal.TRACES, b"")
+        client.close()
+    assert "4111" not in str(raised.value)
+    assert "4111" in raised.value.answer
+
+
+def _answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+
 def test_why_there_is_no_connection_is_in_the_log() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        client = OtlpGrpcClient(OtlpGrpcEndpoint(f"127.0.0.1:{port}"))
-        with pytest.raises(DeliveryDelayed, match="refused"):
-            client.send(Signal.TRACES, b"")
-        client.close()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for client in (OtlpGrpcClient(OtlpGrpcEndpoint(address)), OtlpHttpClient(HttpEndpoint(f"http://{address}"))):
+            with pytest.raises(DeliveryDelayed, match="refused") as raised:
+                client.send(Signal.TRACES, b"")
+            assert raised.value.answer == ""
+            client.close()
 
 
 def test_a_receiver_that_rejects_more_than_it_got_does_not_turn_counters_back(tmp_path: Path) -> None:
