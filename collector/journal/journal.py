@@ -17,7 +17,15 @@ from pathlib import Path
 
 import structlog
 
-from collector.journal.segment import FIRST_RECORD, RECORD_OVERHEAD, Record, SegmentFile, locate_records, read_segment
+from collector.journal.segment import (
+    FIRST_RECORD,
+    RECORD_OVERHEAD,
+    Record,
+    SegmentFile,
+    begins_unreadably,
+    locate_records,
+    read_segment,
+)
 from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
@@ -190,6 +198,9 @@ class Journal:
             self._next_number = max(self._next_number, number + 1)  # also of what is dropped: it may be stored
             segment = self._recovered_segment(path, number)
             stored = number <= released and path.name == _file_name(number)
+            if segment is None and not stored and begins_unreadably(path):
+                # A write that a crash cut short, which was never acknowledged, or damage: they look alike.
+                _log.warning("journal_segment_unreadable", segment=path.name, bytes=path.stat().st_size)
             if segment is None or stored:
                 path.unlink()
             else:

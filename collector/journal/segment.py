@@ -125,6 +125,20 @@ def locate_records(path: Path, number: int) -> Iterator[tuple[int, Record]]:
                     place += RECORD_OVERHEAD + len(record.body)
 
 
+def begins_unreadably(path: Path) -> bool:
+    """Tell whether what stands in the first record's place is no record, not even of an earlier segment.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        head = file.read(FIRST_RECORD + RECORD_OVERHEAD)[FIRST_RECORD:]
+    if len(head) < RECORD_OVERHEAD or not any(head):
+        return any(head)
+    number, *_ = _FIELDS.unpack_from(head, _PREFIX.size)
+    place, _ = next(locate_records(path, number), (-1, None))
+    return place != FIRST_RECORD
+
+
 def _record_at(data: mmap.mmap, place: int, number: int) -> Record | None:
     start = place + RECORD_OVERHEAD
     if start > len(data):

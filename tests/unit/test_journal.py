@@ -132,6 +132,30 @@ def test_what_the_disk_damaged_costs_only_itself_and_is_said(
     reopened.close()
 
 
+def test_a_first_write_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+    released = cut(journal)
+    journal.append([record(2)])
+    torn = cut(journal)
+    journal.release(released)
+    journal.append([record(3)])  # over what the released segment left
+    whole = cut(journal)
+    journal.close()
+    data = torn.path.read_bytes()
+    torn.path.write_bytes(data[:-1])
+    (tmp_path / "segment-000000000003").write_bytes(data[:8] + (3).to_bytes(8, "little") + data[16:])
+
+    with capture_logs() as logs:
+        reopened = Journal(tmp_path, CAP)
+    assert [segment.number for segment in reopened.pending()] == [whole.number]
+    reopened.close()
+    said = [line for line in logs if line["event"] == "journal_segment_unreadable"]
+    assert [(line["log_level"], line["segment"], line["bytes"]) for line in said] == [
+        ("warning", torn.path.name, len(data) - 1)
+    ]
+
+
 def test_the_number_of_a_segment_that_is_damaged_as_a_whole_is_not_used_again(tmp_path: Path) -> None:
     journal = Journal(tmp_path, CAP)
     journal.append([record(1)])
@@ -139,8 +163,10 @@ def test_the_number_of_a_segment_that_is_damaged_as_a_whole_is_not_used_again(tm
     journal.close()
     damaged.path.write_bytes(b"\xff" * damaged.bytes)
 
-    reopened = Journal(tmp_path, CAP)
+    with capture_logs() as logs:
+        reopened = Journal(tmp_path, CAP)
     assert reopened.pending() == []
+    assert [line["event"] for line in logs] == ["journal_segment_unreadable"]
     reopened.append([record(2)])
     assert cut(reopened).batch_id != damaged.batch_id
     reopened.close()
