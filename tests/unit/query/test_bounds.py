@@ -42,21 +42,21 @@ NESTING: dict[str, tuple[Callable[[str], Any], Callable[[int], str]]] = {
 }
 
 
-@pytest.mark.parametrize("language", CONDITIONS)
-def test_conditions(language: str) -> None:
-    parse, written = CONDITIONS[language]
-    parse(written(MAX_CONDITIONS))
-    with pytest.raises(ParseError, match=f"more than {MAX_CONDITIONS} conditions") as caught:
-        parse(written(MAX_CONDITIONS + 1))
-    assert caught.value.position is not None
-
-
-@pytest.mark.parametrize("language", NESTING)
-def test_nesting(language: str) -> None:
-    parse, written = NESTING[language]
-    parse(written(MAX_DEPTH))
-    with pytest.raises(ParseError, match=f"deeper than {MAX_DEPTH} levels") as caught:
-        parse(written(MAX_DEPTH + 2))
+@pytest.mark.parametrize(
+    ("parse", "most", "more", "message"),
+    [
+        pytest.param(parse, written(MAX_CONDITIONS), written(MAX_CONDITIONS + 1), "more than 64 conditions", id=name)
+        for name, (parse, written) in CONDITIONS.items()
+    ]
+    + [
+        pytest.param(parse, written(MAX_DEPTH), written(MAX_DEPTH + 2), "deeper than 32 levels", id=f"nesting, {name}")
+        for name, (parse, written) in NESTING.items()
+    ],
+)
+def test_bounds(parse: Callable[[str], Any], most: str, more: str, message: str) -> None:
+    parse(most)
+    with pytest.raises(ParseError, match=message) as caught:
+        parse(more)
     assert caught.value.position is not None
 
 
