@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,17 +11,31 @@ from collector.config.model import Config
 from collector.config.receivers import OtlpReceiver, OtlpTransport, ZipkinReceiver
 from collector.config.values import Address
 from collector.service import VERSION, Listening
-from collector.settings import extension, receivers, store_place
+from collector.settings import extension, receivers, store_place, untaken
+from storage.queries import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class _Otlp:
+    """Where OTLP can be sent; `only` says so when it takes one signal and not the other."""
+
+    address: Address
+    url: str
+    asks_for_key: bool
+    only: str
 
 
 def banner(config: Config, listening: Listening) -> str:
     """Return the block, for people."""
     rows = [
-        *(("OTLP/gRPC", str(address)) for address in listening.otlp_grpc),
-        *(("OTLP/HTTP", url) for url, _ in _otlp(config, listening, "http")),
+        *(("OTLP/gRPC", f"{each.address}{each.only}") for each in _otlp(config, listening, "grpc")),
+        *(("OTLP/HTTP", f"{each.url}{each.only}") for each in _otlp(config, listening, "http")),
     ]
-    zipkin = [written for written in receivers(config) if isinstance(written, ZipkinReceiver)]
-    rows += [("Zipkin", f"{url}/api/v2/spans") for url, _ in _urls(listening.zipkin, zipkin)]
+    zipkin = [written for written in receivers(config).values() if isinstance(written, ZipkinReceiver)]
+    rows += [
+        ("Zipkin", f"{_url(address, written)}/api/v2/spans")
+        for address, written in zip(listening.zipkin, zipkin, strict=True)
+    ]
     query = query_url(config, listening)
     if query:
         rows.append(("Query API", f"{query}/docs"))
@@ -30,8 +44,11 @@ def banner(config: Config, listening: Listening) -> str:
     rows.append(("Data", store_place(config)))
     lines = [f"Baton {VERSION} is ready.", "", *(f"  {name:<13}{value}" for name, value in rows)]
     lines += ["", *_exporting(config, listening), *_looking(config, listening, query)]
-    plain = any(url.startswith("http://") and not key for url, key in _otlp(config, listening, "grpc")[:1])
-    demo = [f"  See a demo:         {_demo(listening, query)}"] if plain else []
+    demo = [
+        f"  See a demo:         {_demo(each, query)}"
+        for each in _otlp(config, listening, "grpc")[:1]
+        if each.url.startswith("http://") and not each.asks_for_key and not each.only
+    ]
     return "\n".join([*lines, "", *demo, "  Stop:               Ctrl-C"])
 
 
@@ -48,28 +65,39 @@ def reachable(address: Address) -> Address:
 
 
 def _exporting(config: Config, listening: Listening) -> list[str]:
-    protocol = "grpc" if listening.otlp_grpc else "http/protobuf"
-    url, key = _otlp(config, listening, "grpc" if listening.otlp_grpc else "http")[0]
+    grpc = [("grpc", each) for each in _otlp(config, listening, "grpc")]
+    http = [("http/protobuf", each) for each in _otlp(config, listening, "http")]
+    protocol, to = min([*grpc, *http], key=lambda choice: bool(choice[1].only))
     return [
-        f"  Point an exporter:  export OTEL_EXPORTER_OTLP_ENDPOINT={url}",
+        f"  Point an exporter:  export OTEL_EXPORTER_OTLP_ENDPOINT={to.url}",
         f"                      export OTEL_EXPORTER_OTLP_PROTOCOL={protocol}",
-        *(["                      export OTEL_EXPORTER_OTLP_HEADERS=x-api-key=KEY"] if key else []),
+        *(["                      export OTEL_EXPORTER_OTLP_HEADERS=x-api-key=KEY"] if to.asks_for_key else []),
     ]
 
 
-def _otlp(config: Config, listening: Listening, transport: Literal["grpc", "http"]) -> list[tuple[str, bool]]:
-    """Return the URL of each OTLP listener of a transport, and whether it asks for a key."""
-    protocols = [written.protocols for written in receivers(config) if isinstance(written, OtlpReceiver)]
-    if transport == "grpc":
-        return _urls(listening.otlp_grpc, [each.grpc for each in protocols if each.grpc])
-    return _urls(listening.otlp_http, [each.http for each in protocols if each.http])
-
-
-def _urls(addresses: Sequence[Address], written: Sequence[OtlpTransport]) -> list[tuple[str, bool]]:
-    return [
-        (f"{'https' if each.tls else 'http'}://{reachable(address)}", each.auth is not None)
-        for address, each in zip(addresses, written, strict=False)
+def _otlp(config: Config, listening: Listening, transport: Literal["grpc", "http"]) -> list[_Otlp]:
+    """Return the OTLP listeners of a transport, those that take both signals first."""
+    written = [
+        (each.protocols.grpc if transport == "grpc" else each.protocols.http, _only(config, name))
+        for name, each in receivers(config).items()
+        if isinstance(each, OtlpReceiver)
     ]
+    running = [(each, only) for each, only in written if each is not None]
+    addresses = listening.otlp_grpc if transport == "grpc" else listening.otlp_http
+    found = [
+        _Otlp(address, _url(address, each), each.auth is not None, only)
+        for address, (each, only) in zip(addresses, running, strict=False)
+    ]
+    return sorted(found, key=lambda each: bool(each.only))
+
+
+def _only(config: Config, receiver: str) -> str:
+    missing = untaken(config, receiver)
+    return "".join(f" ({signal.value} only)" for signal in Signal if missing and signal not in missing)
+
+
+def _url(address: Address, written: OtlpTransport) -> str:
+    return f"{'https' if written.tls else 'http'}://{reachable(address)}"
 
 
 def _looking(config: Config, listening: Listening, query: str) -> list[str]:
@@ -86,9 +114,9 @@ def _looking(config: Config, listening: Listening, query: str) -> list[str]:
     return lines
 
 
-def _demo(listening: Listening, query: str) -> str:
+def _demo(to: _Otlp, query: str) -> str:
     command = f"{program()} demo"
-    if (endpoint := reachable(listening.otlp_grpc[0])) != Address("localhost", 4317):
+    if (endpoint := reachable(to.address)) != Address("localhost", 4317):
         command += f" --endpoint {endpoint}"
     if query not in {"", "http://localhost:16686"}:
         command += f" --query-url {query}"

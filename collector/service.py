@@ -100,15 +100,19 @@ class Service:
 
     def _start_receivers(self, pipeline: Ingest, thread: LoopThread) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
         written = settings.receivers(self._config)
-        protocols = [each.protocols for each in written if isinstance(each, OtlpReceiver)]
+        protocols = [
+            (each.protocols, settings.untaken(self._config, name))
+            for name, each in written.items()
+            if isinstance(each, OtlpReceiver)
+        ]
         grpc = [
-            (each, OtlpGrpcReceiver(settings.grpc(each), pipeline, thread, settings.authenticator(each.auth)))
-            for each in (transports.grpc for transports in protocols)
+            (each, OtlpGrpcReceiver(settings.grpc(each, untaken), pipeline, thread, settings.authenticator(each.auth)))
+            for each, untaken in ((transports.grpc, untaken) for transports, untaken in protocols)
             if each is not None
         ]
         http = [
-            (each, OtlpHttpReceiver(settings.http(each), pipeline, settings.authenticator(each.auth)))
-            for each in (transports.http for transports in protocols)
+            (each, OtlpHttpReceiver(settings.http(each, untaken), pipeline, settings.authenticator(each.auth)))
+            for each, untaken in ((transports.http, untaken) for transports, untaken in protocols)
             if each is not None
         ]
         return (
@@ -119,7 +123,7 @@ class Service:
     def _start_zipkin(self, pipeline: Ingest) -> tuple[Address, ...]:
         receivers = [
             (written, ZipkinReceiver(settings.zipkin(written), pipeline, settings.authenticator(written.auth)))
-            for written in settings.receivers(self._config)
+            for written in settings.receivers(self._config).values()
             if isinstance(written, Zipkin)
         ]
         return tuple(self._started(receiver, written.endpoint.host) for written, receiver in receivers)

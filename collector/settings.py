@@ -1,5 +1,6 @@
 """From the configuration to the settings of each part. Pure."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ from collector.receivers.settings import CorsSettings, GrpcSettings, HttpSetting
 from storage.api import RetentionPolicy
 from storage.clickhouse.settings import EmbeddedSettings, ServerSettings
 from storage.postgres.settings import PostgresSettings
+from storage.queries import Signal
 
 # Larger inserts gain a row store nothing, and what waits for one waits longer: measured with 32,768 to 131,072.
 _POSTGRES_ROWS = 65_536
@@ -51,10 +53,19 @@ def journal_directory(config: Config) -> Path:
     return config.service.journal.directory or config.service.data_dir / "journal"
 
 
-def receivers(config: Config) -> list[OtlpReceiver | ZipkinReceiver]:
-    """Return the receivers that a pipeline names."""
+def receivers(config: Config) -> dict[str, OtlpReceiver | ZipkinReceiver]:
+    """Return the receivers that a pipeline names, by id."""
     used = {name for pipeline in config.service.pipelines.values() for name in pipeline.receivers}
-    return [receiver for name, receiver in config.receivers.items() if name in used]
+    return {name: receiver for name, receiver in config.receivers.items() if name in used}
+
+
+def untaken(config: Config, receiver: str) -> dict[Signal, str]:
+    """Return the signals whose pipeline does not name a receiver, each with the key where it would."""
+    return {
+        Signal(component_type(name)): f"service.pipelines.{name}.receivers"
+        for name, pipeline in config.service.pipelines.items()
+        if receiver not in pipeline.receivers
+    }
 
 
 def extension(config: Config, kind: str) -> Section | None:
@@ -140,7 +151,7 @@ def ingest(config: Config) -> IngestSettings:
     )
 
 
-def grpc(written: OtlpGrpc) -> GrpcSettings:
+def grpc(written: OtlpGrpc, untaken: Mapping[Signal, str]) -> GrpcSettings:
     """Return the settings of an OTLP/gRPC receiver."""
     age = written.max_connection_age
     return GrpcSettings(
@@ -153,10 +164,11 @@ def grpc(written: OtlpGrpc) -> GrpcSettings:
         answer_seconds=written.response_timeout.total_seconds(),
         reflection=written.reflection,
         tls=tls(written.tls),
+        untaken=untaken,
     )
 
 
-def http(written: OtlpHttp) -> HttpSettings:
+def http(written: OtlpHttp, untaken: Mapping[Signal, str]) -> HttpSettings:
     """Return the settings of an OTLP/HTTP receiver."""
     return HttpSettings(
         host=written.endpoint.host,
@@ -173,6 +185,7 @@ def http(written: OtlpHttp) -> HttpSettings:
         metrics_path=written.metrics_url_path,
         cors=cors(written.cors),
         tls=tls(written.tls),
+        untaken=untaken,
     )
 
 

@@ -21,6 +21,12 @@ INTRODUCTION = """# Configuration
 - **What you leave out** is as in the tables below. A component (`receivers.otlp`) and an entry of `service` are taken
   whole: `protocols: {http: {}}` means OTLP/HTTP and no gRPC.
 - **Ids** are `type` or `type/name`, so there can be a second `otlp/internal`. Only what `service` names runs.
+- **Pipelines.** A receiver takes the signals whose pipeline names it, as in a Collector. Another signal is answered
+  with `UNIMPLEMENTED`, over HTTP with 404, and the key that lacks the receiver (`service.pipelines.logs.receivers`);
+  the ledger counts it as `no_pipeline`. Metrics, which have no pipeline, are accepted by every OTLP receiver and not
+  stored. What arrives through `extensions.jaeger_grpc` needs no pipeline.
+- **Endpoints.** `host:port`. `localhost` is reached from this machine only; `:4317`, `0.0.0.0:4317` and `[::]:4317` are
+  every interface, in IPv4 and IPv6. Port 0 takes any free one.
 - **Environment.** `${env:NAME}`, `${env:NAME:-default}` and `${NAME}`; `$$` is a dollar sign. A value that is one
   reference takes the type it spells (`${env:PORT}` can be a number), and stays as spelled where a text is wanted (a
   password of digits). A variable without value and default is an error.

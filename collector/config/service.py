@@ -12,7 +12,9 @@ from collector.config.values import Duration, Section, Size, setting
 class Pipeline(Section):
     """The way of one signal: receivers, then processors in order, then exporters."""
 
-    receivers: tuple[str, ...] = Field(min_length=1, description="Ids of receivers.")
+    receivers: tuple[str, ...] = Field(
+        min_length=1, description="Ids of receivers; no other receiver takes this signal."
+    )
     processors: tuple[str, ...] = Field(default=(), description="Ids of processors, in order.")
     exporters: tuple[str, ...] = Field(min_length=1, description="Ids of exporters.")
 

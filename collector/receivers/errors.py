@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from collector.errors import Rejected
+from storage.queries import Signal
 
 
 class ListenError(Exception):
@@ -22,6 +23,13 @@ class UnknownPath(Rejected):
 
     def __init__(self, path: str, served: Iterable[str]) -> None:
         super().__init__("unknown_path", f"nothing is served at {path[:100]}, use {' or '.join(served)}")
+
+
+class NoPipeline(Rejected):
+    """No pipeline of the signal names the receiver; `key` is where the configuration would have to name it."""
+
+    def __init__(self, signal: Signal, key: str) -> None:
+        super().__init__("no_pipeline", f"{signal.value} are not taken here: {key} does not name this receiver")
 
 
 class MethodNotAllowed(Rejected):
@@ -50,3 +58,8 @@ class UnsupportedEncoding(Rejected):
             "unsupported_encoding", f"content encoding {encoding[:100]!r} is not supported, use {supported}"
         )
         self.supported = supported
+
+
+def reason_of(error: Rejected | Unauthenticated | PermissionDenied) -> str:
+    """Return the word under which a request that never reached the pipeline is counted."""
+    return error.reason if isinstance(error, Rejected) else "unauthenticated"

@@ -13,7 +13,7 @@ from collector.otlp import metrics
 from collector.pipeline.api import Ingest, Request
 from collector.receivers.answers import Answers
 from collector.receivers.auth import Authenticator
-from collector.receivers.errors import PermissionDenied, Unauthenticated
+from collector.receivers.errors import NoPipeline, PermissionDenied, Unauthenticated, reason_of
 from collector.receivers.replies import export_reply, metrics_reply
 from collector.receivers.settings import GrpcSettings
 from collector.receivers.status import failure_of, trailers_of
@@ -66,11 +66,14 @@ class ExportCalls(grpc.GenericRpcHandler):
         if self._running >= self._settings.max_concurrent_requests:
             raise Refused(f"{self._running} requests are being received")
         metadata = {key: value for key, value in call.invocation_metadata or () if isinstance(value, str)}
+        signal = self._signals.get(call.method)
         try:
             self._auth.check(metadata.get("authorization"), metadata.get("x-api-key"))
-        except (Unauthenticated, PermissionDenied):
-            if call.method in self._signals:
-                self._ingest.count_undecodable(self._signals[call.method], TRANSPORT, "unauthenticated")
+            if signal is not None and signal in self._settings.untaken:
+                raise NoPipeline(signal, self._settings.untaken[signal])
+        except (NoPipeline, Unauthenticated, PermissionDenied) as error:
+            if signal is not None:
+                self._ingest.count_undecodable(signal, TRANSPORT, reason_of(error))
             raise
 
     def _exporter(self, signal: Signal) -> Export:

@@ -18,10 +18,12 @@ from collector.receivers.answers import Answers
 from collector.receivers.auth import Authenticator
 from collector.receivers.errors import (
     MethodNotAllowed,
+    NoPipeline,
     PermissionDenied,
     Unauthenticated,
     UnknownPath,
     UnsupportedMediaType,
+    reason_of,
 )
 from collector.receivers.http_body import BodyReader, Disconnected, Receive
 from collector.receivers.http_coding import decoder_for
@@ -101,6 +103,8 @@ class HttpApp:
         signal = self._paths[scope["path"]]
         with self._counting(signal):
             self._auth.check(headers.get("authorization"), headers.get("x-api-key"))
+            if signal is not None and signal in self._settings.untaken:
+                raise NoPipeline(signal, self._settings.untaken[signal])
             if encoding is None:
                 raise UnsupportedMediaType(headers.get("content-type", ""))
             decoder = decoder_for(headers.get("content-encoding", ""))
@@ -115,7 +119,8 @@ class HttpApp:
 
     def _admit(self, scope: Scope) -> None:
         if scope["path"] not in self._paths:
-            raise UnknownPath(scope["path"], self._paths)
+            untaken = self._settings.untaken
+            raise UnknownPath(scope["path"], [path for path, signal in self._paths.items() if signal not in untaken])
         if scope["method"] != "POST":
             raise MethodNotAllowed(scope["method"], "POST, OPTIONS" if self._cors.is_on else "POST")
         if self.is_draining:
@@ -130,8 +135,7 @@ class HttpApp:
             yield
         except (Rejected, Unauthenticated, PermissionDenied) as error:
             if signal is not None:
-                reason = error.reason if isinstance(error, Rejected) else "unauthenticated"
-                self._ingest.count_undecodable(signal, TRANSPORT, reason)
+                self._ingest.count_undecodable(signal, TRANSPORT, reason_of(error))
             raise
 
     async def _protobuf(self, signal: Signal, encoding: Encoding, body: bytes) -> bytes:

@@ -16,7 +16,7 @@ from collector.pipeline.api import Ingest
 from collector.receivers.answers import Answers
 from collector.receivers.auth import Anyone, Authenticator
 from collector.receivers.errors import ListenError
-from collector.receivers.grpc_calls import SERVICES, ExportCalls
+from collector.receivers.grpc_calls import SERVICES, STORED_SERVICES, ExportCalls
 from collector.receivers.listening import check_free
 from collector.receivers.settings import GrpcSettings
 from collector.receivers.tls_files import LoadedTls, TlsFiles
@@ -85,10 +85,11 @@ class OtlpGrpcReceiver:
         self._calls = ExportCalls(settings, self._ingest, self._auth, Answers())
         server.add_generic_rpc_handlers((self._calls,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        for service in SERVICES:
+        taken = [service for service in SERVICES if STORED_SERVICES.get(service) not in settings.untaken]
+        for service in taken:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         if settings.reflection:
-            names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            names = (*taken, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"{host}:{settings.port}"

@@ -1,7 +1,10 @@
 """Settings of the OTLP receivers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from storage.queries import Signal
 
 MIB = 2**20
 MAX_REQUEST_BYTES = 64 * MIB  # recommended by the OTLP specification since 1.11
@@ -31,7 +34,10 @@ class CorsSettings:
 
 @dataclass(frozen=True, slots=True)
 class GrpcSettings:
-    """Settings of the OTLP/gRPC receiver. `max_request_bytes` holds before and after decompression."""
+    """Settings of the OTLP/gRPC receiver. `max_request_bytes` holds before and after decompression.
+
+    `untaken` has the signals that it turns away, each with the key that would have to name it.
+    """
 
     host: str = "localhost"
     port: int = 4317  # 0: any free port
@@ -43,11 +49,15 @@ class GrpcSettings:
     answer_seconds: float = 4.0  # Collectors resend after 5 s
     reflection: bool = False
     tls: TlsSettings | None = None
+    untaken: Mapping[Signal, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Settings of the OTLP/HTTP receiver. `max_request_bytes` holds before and after decompression."""
+    """Settings of the OTLP/HTTP receiver. `max_request_bytes` holds before and after decompression.
+
+    `untaken` has the signals that it turns away, each with the key that would have to name it.
+    """
 
     host: str = "localhost"
     port: int = 4318  # 0: any free port
@@ -63,3 +73,4 @@ class HttpSettings:
     metrics_path: str = "/v1/metrics"
     cors: CorsSettings | None = None
     tls: TlsSettings | None = None
+    untaken: Mapping[Signal, str] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from collector.errors import Refused, Rejected, TooLarge
 from collector.otlp.json import MalformedField
 from collector.receivers.errors import (
     MethodNotAllowed,
+    NoPipeline,
     PermissionDenied,
     Unauthenticated,
     UnknownPath,
@@ -38,6 +39,7 @@ _TABLE: Sequence[tuple[type[Exception], tuple[grpc.StatusCode, int]]] = (
     (Unauthenticated, (grpc.StatusCode.UNAUTHENTICATED, 401)),
     (PermissionDenied, (grpc.StatusCode.PERMISSION_DENIED, 403)),
     (UnknownPath, (grpc.StatusCode.NOT_FOUND, 404)),
+    (NoPipeline, (grpc.StatusCode.UNIMPLEMENTED, 404)),  # as in a Collector
     (MethodNotAllowed, (grpc.StatusCode.UNIMPLEMENTED, 405)),
     (TooLarge, (grpc.StatusCode.RESOURCE_EXHAUSTED, 413)),
     (UnsupportedMediaType, (grpc.StatusCode.INVALID_ARGUMENT, 415)),

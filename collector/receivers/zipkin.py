@@ -20,6 +20,7 @@ from collector.receivers.errors import (
     Unauthenticated,
     UnknownPath,
     UnsupportedMediaType,
+    reason_of,
 )
 from collector.receivers.http_app import Scope, Send
 from collector.receivers.http_body import BodyReader, Disconnected, Receive
@@ -110,8 +111,7 @@ class ZipkinApp:
             async with self._reader.reading(receive, decoder_for(headers.get("content-encoding", ""))) as body:
                 request = await asyncio.get_running_loop().run_in_executor(self._worker, _converted, body)
         except (Rejected, Unauthenticated, PermissionDenied) as error:
-            reason = error.reason if isinstance(error, Rejected) else "unauthenticated"
-            self._ingest.count_undecodable(Signal.TRACES, TRANSPORT, reason)
+            self._ingest.count_undecodable(Signal.TRACES, TRANSPORT, reason_of(error))
             raise
         if self._answers is None:
             self._answers = Answers()

@@ -14,6 +14,7 @@ from pathlib import Path
 from socket import create_connection, create_server
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 
@@ -91,6 +92,26 @@ def test_it_says_where_it_listens_and_ends_with_ctrl_c(server: ServerProcess) ->
 
     until(lambda: not server.is_running)
     assert [line["event"] for line in lines(server)][-1] == "stopped"
+
+
+def test_a_receiver_takes_the_signals_whose_pipelines_name_it(tmp_path: Path) -> None:
+    pipelines = {
+        "traces": {"receivers": ["otlp"], "exporters": ["storage"]},
+        "logs": {"receivers": ["otlp/logs"], "exporters": ["storage"]},
+    }
+    apart = {
+        "receivers": {"otlp/logs": {"protocols": {"http": {"endpoint": "127.0.0.1:0"}}}},
+        "service": {"pipelines": pipelines, "telemetry": {"logs": {"format": "auto"}}},
+    }
+    with ServerProcess(tmp_path, apart) as server:
+        until(lambda: "Ctrl-C" in server.log.read_text())
+        urls = [f"http://{server.endpoints.otlp_http}/v1/{signal}" for signal in ("traces", "logs")]
+        answers = [httpx.post(url, content=b"{}", headers={"content-type": "application/json"}) for url in urls]
+
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert "service.pipelines.logs.receivers" in answers[1].json()["message"]
+    assert f"{server.endpoints.otlp_grpc} (traces only)" in server.log.read_text()
+    assert "baton demo" not in server.log.read_text()
 
 
 def test_a_stopped_process_that_goes_on_hears_of_sigterm(server: ServerProcess) -> None:

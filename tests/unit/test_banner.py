@@ -65,6 +65,22 @@ def test_without_grpc_exporters_are_pointed_at_http() -> None:
     assert "Grafana" not in block
 
 
+def test_what_takes_both_signals_comes_first() -> None:
+    options = [
+        "receivers.otlp/both={protocols: {http: {}}}",
+        "receivers.otlp.protocols={grpc: {}}",
+        "service.pipelines.traces.receivers=[otlp, otlp/both]",
+        "service.pipelines.logs.receivers=[otlp/both]",
+    ]
+    block = banner(load([], options, {}), Listening((Address("localhost", 4317),), (Address("localhost", 4318),)))
+
+    assert "  OTLP/gRPC    localhost:4317 (traces only)" in block
+    assert "  OTLP/HTTP    http://localhost:4318\n" in block
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318" in block
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in block
+    assert "baton demo" not in block
+
+
 def test_a_program_that_the_shell_does_not_find_is_named_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", [".venv/bin/baton"])
     monkeypatch.setattr("shutil.which", lambda _: None)

@@ -14,6 +14,7 @@ from collector.pipeline.api import Outcome
 from collector.receivers import status
 from collector.receivers.errors import (
     MethodNotAllowed,
+    NoPipeline,
     PermissionDenied,
     Unauthenticated,
     UnknownPath,
@@ -44,6 +45,7 @@ GRPC_RETRYABLE = {
         (Unauthenticated("who"), grpc.StatusCode.UNAUTHENTICATED, 401),
         (PermissionDenied("no"), grpc.StatusCode.PERMISSION_DENIED, 403),
         (UnknownPath("/x", ["/y"]), grpc.StatusCode.NOT_FOUND, 404),
+        (NoPipeline(Signal.LOGS, "key"), grpc.StatusCode.UNIMPLEMENTED, 404),
         (MethodNotAllowed("GET", "POST"), grpc.StatusCode.UNIMPLEMENTED, 405),
         (UnsupportedMediaType("text/plain"), grpc.StatusCode.INVALID_ARGUMENT, 415),
         (UnsupportedEncoding("br", "gzip"), grpc.StatusCode.INVALID_ARGUMENT, 415),

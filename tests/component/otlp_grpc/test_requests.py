@@ -3,6 +3,7 @@
 import grpc
 import pytest
 from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -15,7 +16,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
+from collector.receivers.auth import ApiKeys
 from collector.receivers.settings import GrpcSettings
+from storage.queries import Signal
 from tests.component.otlp_grpc.calls import (
     LIMIT,
     LOGS,
@@ -113,3 +116,21 @@ def test_reflection_lists_the_services_when_it_is_on(received: Received) -> None
         answers = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
         names = {service.name for service in next(answers).list_services_response.service}
     assert {TRACES.split("/")[1], LOGS.split("/")[1], METRICS.split("/")[1], "grpc.health.v1.Health"} <= names
+
+
+def test_a_signal_whose_pipeline_does_not_name_the_receiver_is_not_taken(received: Received) -> None:
+    settings = GrpcSettings("127.0.0.1", 0, reflection=True, untaken={Signal.LOGS: "service.pipelines.logs.receivers"})
+    key = (("x-api-key", "right"),)
+    with serving(received.ingest, settings, ApiKeys(["right"])) as (_, channel):
+        call = failure(channel, LOGS, logs_request(2), metadata=key)
+        assert_permanent(call, grpc.StatusCode.UNIMPLEMENTED)
+        assert call.details() == "logs are not taken here: service.pipelines.logs.receivers does not name this receiver"
+        assert failure(channel, LOGS, logs_request(1)).code() is grpc.StatusCode.UNAUTHENTICATED
+        assert export(channel, TRACES, traces_request(3), metadata=key) == b""
+        assert export(channel, METRICS, b"", metadata=key) == b""
+        health = health_pb2_grpc.HealthStub(channel)
+        with pytest.raises(grpc.RpcError) as unknown:
+            health.Check(health_pb2.HealthCheckRequest(service="opentelemetry.proto.collector.logs.v1.LogsService"))
+        assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
+    assert (received.spans().num_rows, received.logs().num_rows) == (3, 0)
+    assert received.ledger.snapshot()["logs"]["undecodable_requests"] == {"no_pipeline": 1, "unauthenticated": 1}

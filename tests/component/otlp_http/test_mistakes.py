@@ -5,7 +5,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.component.otlp_http.posts import JSON, JSON_TRACES, PROTOBUF, post, serving, status_in
+from storage.queries import Signal
+from tests.component.otlp_http.posts import JSON, JSON_TRACES, PROTOBUF, post, serving, settings, status_in
 from tests.receiving import Received, logs_request
 
 
@@ -56,3 +57,17 @@ def test_wrong_path_method_type_and_coding_have_their_own_statuses(received: Rec
         coded = post(client, "/v1/traces", b"x", content_encoding="br")
         assert (coded.status_code, coded.headers["accept-encoding"]) == (415, "gzip, deflate, zstd")
         assert status_in(coded).code == 3
+
+
+def test_a_signal_whose_pipeline_does_not_name_the_receiver_is_not_taken(received: Received) -> None:
+    logs_only = settings(untaken={Signal.TRACES: "service.pipelines.traces.receivers"})
+    with serving(received.ingest, logs_only) as (_, client):
+        for content_type, body in ((PROTOBUF, b""), (JSON, JSON_TRACES)):
+            answer = post(client, "/v1/traces", body, content_type)
+            assert (answer.status_code, status_in(answer).code) == (404, 12)
+            assert status_in(answer).message.startswith("traces are not taken here: service.pipelines.traces.receivers")
+        assert status_in(post(client, "/", b"")).message.endswith("use /v1/logs or /v1/metrics")
+        assert post(client, "/v1/logs", logs_request(2)).status_code == 200
+        assert post(client, "/v1/metrics", b"").status_code == 200
+    assert (received.spans().num_rows, received.logs().num_rows) == (0, 2)
+    assert received.ledger.snapshot()["traces"]["undecodable_requests"] == {"no_pipeline": 2}
