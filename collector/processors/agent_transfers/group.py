@@ -13,7 +13,8 @@ from collector.processors.agent_transfers.identity import langgraph
 from collector.processors.agent_transfers.identity.facts import Facts, all_facts
 from collector.processors.agent_transfers.identity.resolve import agent_runs
 from collector.processors.agent_transfers.model import Span
-from collector.processors.agent_transfers.names import normal, same_tool, stem
+from collector.processors.agent_transfers.names import normal, stem
+from collector.processors.agent_transfers.tool_calls import told_above
 from collector.processors.agent_transfers.tree import ROOT, Forest, build_forest
 
 MAX_LINEAGE = 64
@@ -36,6 +37,7 @@ class Group:
     ended: dict[bytes, tuple[tuple[int, ...], tuple[Activation, ...]]]
     call: tuple[int, ...]
     """For every span the outermost one that tells of the same tool call; itself if it is the only one, or no tool."""
+    calls_above: tuple[int, ...]
 
     def component_of(self, index: int) -> bytes:
         """Return the link-joined component a span's trace is in."""
@@ -71,7 +73,7 @@ class Group:
 
     def _below_agent_kind(self, index: int) -> bool:
         """An agent run without a usable name around a span: then the run before it is not its owner."""
-        return any(self.facts[above].fields.operation == "invoke_agent" for above in self.forest.ancestors(index))
+        return any(self.facts[above].fields.operation == "invoke_agent" for above in self._above(index))
 
     def conversation_of(self, index: int) -> str:
         """Return the conversation a span or, failing that, the nearest span above it names."""
@@ -99,14 +101,7 @@ class Group:
 
     def tool_above(self, index: int) -> int:
         """Return the tool call right above, up to the activation around; ROOT if there is none."""
-        enclosing = self.activations.enclosing
-        number = enclosing[self.forest.parent[index]] if self.forest.parent[index] != ROOT else None
-        for above in self.forest.ancestors(index):
-            if self.facts[above].is_tool:
-                return self.call[above]
-            if enclosing[above] != number:
-                break
-        return ROOT
+        return self.calls_above[index]
 
 
 def prepare(spans: Sequence[Span]) -> Group:
@@ -115,6 +110,7 @@ def prepare(spans: Sequence[Span]) -> Group:
     facts = all_facts(forest.spans)
     activations = find_activations(forest, facts, agent_runs(forest, facts))
     display, stems = _spellings(activations)
+    call = _tool_calls(forest, facts, activations)
     return Group(
         forest=forest,
         facts=facts,
@@ -123,25 +119,33 @@ def prepare(spans: Sequence[Span]) -> Group:
         display=display,
         stems=stems,
         ended=_by_end(forest, activations),
-        call=_tool_calls(forest, facts, activations),
+        call=call,
+        calls_above=_calls_above(forest, facts, activations.enclosing, call),
     )
 
 
 def _tool_calls(forest: Forest, facts: tuple[Facts, ...], activations: Activations) -> tuple[int, ...]:
-    """Find which tool spans tell of one call: a framework, an MCP client and its server often nest a span each."""
     runs = {member for activation in activations.real for member in activation.members}
+    tools = {index: facts[index].fields.tool_name for index in forest.top_down if facts[index].is_tool}
     call = list(range(len(forest.spans)))
-    nearest = [ROOT] * len(forest.spans)
+    for index, outer in told_above(tools, forest.ancestors, runs).items():  # outer ones come first
+        call[index] = call[outer]
+    return tuple(call)
+
+
+def _calls_above(
+    forest: Forest, facts: tuple[Facts, ...], enclosing: tuple[int, ...], call: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return for every span the tool call right above it, in the same activation as the span above; ROOT if none."""
+    found = [ROOT] * len(forest.spans)
     for index in forest.top_down:
         above = forest.parent[index]
-        outer = nearest[above] if above != ROOT else ROOT
-        if facts[index].is_tool:
-            if outer != ROOT and same_tool(facts[outer].fields.tool_name, facts[index].fields.tool_name):
-                call[index] = call[outer]
-            nearest[index] = index
-        elif index not in runs:
-            nearest[index] = outer
-    return tuple(call)
+        further = forest.parent[above] if above != ROOT else ROOT
+        if above != ROOT and facts[above].is_tool:
+            found[index] = call[above]
+        elif further != ROOT and (facts[further].is_tool or enclosing[further] == enclosing[above]):
+            found[index] = found[above]
+    return tuple(found)
 
 
 def _spellings(activations: Activations) -> tuple[dict[str, str], dict[str, str]]:

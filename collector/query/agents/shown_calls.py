@@ -3,9 +3,9 @@
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from collector.processors.agent_transfers.names import same_tool
 from collector.processors.agent_transfers.semantics import innermost_calls
 from collector.processors.agent_transfers.semantics_table import MODEL_CALLS
+from collector.processors.agent_transfers.tool_calls import told_above
 from collector.query.agents.span_tree import Key, SpanTree
 
 _SPENT = ("input_tokens", "output_tokens", "cost_usd")
@@ -30,31 +30,9 @@ def shown_model_calls(agent_spans: Sequence[Mapping[str, Any]], tree: SpanTree) 
 
 def shown_tool_calls(agent_spans: Sequence[Mapping[str, Any]], tree: SpanTree, runs: Container[Key]) -> set[Key]:
     """Return the outermost spans of tool calls, of AGENT_SPANS rows; a call made in an agent's run is its own."""
-    names = {
+    tools = {
         (span["trace_id"], span["span_id"]): span["tool_name"]
         for span in agent_spans
         if span["operation"] == "execute_tool"
     }
-    nearest: dict[Key, Key | None] = {}  # of spans that were passed: the tool call above
-    shown = set()
-    for key, name in names.items():
-        outer = _tool_above(key, names, tree, runs, nearest)
-        if outer is None or not same_tool(names[outer], name):
-            shown.add(key)
-    return shown
-
-
-def _tool_above(
-    key: Key, names: Mapping[Key, str], tree: SpanTree, runs: Container[Key], nearest: dict[Key, Key | None]
-) -> Key | None:
-    passed, found = [], None
-    for above in tree.above(key):
-        if above in names or above in runs:
-            found = above if above in names else None
-            break
-        if above in nearest:
-            found = nearest[above]
-            break
-        passed.append(above)
-    nearest.update(dict.fromkeys(passed, found))
-    return found
+    return tools.keys() - told_above(tools, tree.above, runs).keys()
