@@ -88,7 +88,7 @@ def evaluate_again(evaluator: Evaluator, state: CopyState, stop: Stop) -> int:
     while progress.traces_again or progress.minutes_again:
         traces = list(islice(progress.traces_again, _TRACES_A_ROUND))
         minutes: list[Minute] = list(islice(progress.minutes_again, _MINUTES_A_ROUND))
-        groups += evaluator.evaluate([bytes.fromhex(trace) for trace in traces], minutes)
+        groups += evaluator.evaluate_in_parts([bytes.fromhex(trace) for trace in traces], minutes)
         progress.traces_again.difference_update(traces)
         progress.minutes_again.difference_update(minutes)
         state.save()

@@ -22,6 +22,13 @@ _OF_BOTH = "conversation_id, start_time_unix_nano, duration_ns, trace_id, span_i
 """What agentic spans and runs both have."""
 
 
+def _sums(*columns: str) -> str:
+    """Return the sums of int64 columns, kept within it; NULL where no row has a value."""
+    largest = 2**63 - 1
+    capped = "if(sum(toFloat64(r.{0})) >= {1}, {1}, sum(r.{0})) AS {0}"
+    return ", ".join(capped.format(column, largest) for column in columns)
+
+
 class AgentFigures:
     """The figures half of `storage.agents.AgentStore`."""
 
@@ -42,8 +49,7 @@ class AgentFigures:
                 toInt64(quantileTDigest(0.9)(duration_ns)) AS duration_p90_ns,
                 toInt64(quantileTDigest(0.99)(duration_ns)) AS duration_p99_ns,
                 sum(r.model_calls) AS model_calls, sum(r.tool_calls) AS tool_calls,
-                sum(r.input_tokens) AS input_tokens, sum(r.output_tokens) AS output_tokens,
-                sum(r.cached_input_tokens) AS cached_input_tokens, sum(r.reasoning_tokens) AS reasoning_tokens,
+                {_sums("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")},
                 sum(r.cost_usd) AS cost_usd,
                 arraySort(groupUniqArrayIf(100)(model, model != '')) AS models,
                 arraySort(groupUniqArray(100)(service_name)) AS services,

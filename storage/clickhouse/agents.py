@@ -20,6 +20,9 @@ _TRACE_ID = "substring(s.trace_id, 1, 16) AS trace_id"
 # The end of a span, kept within 64 bits whatever the sender wrote; bitNot: 2**64 - 1 less this, unsigned.
 END = "s.start_time_unix_nano + least(toUInt64(greatest(s.duration_ns, 0)), bitNot(s.start_time_unix_nano))"
 
+_NAMES_AT_ONCE = 100_000  # bytes; in hex they are twice as long
+_NAME_EXTRA = 6  # what surrounds a name, which is not doubled
+
 
 class AgentItems:
     """The reading half of `storage.agents.AgentStore` that the processor uses."""
@@ -74,13 +77,13 @@ class AgentItems:
 
     def of_conversations(self, conversation_ids: Sequence[str], time: TimeRange) -> list[bytes]:
         """See `AgentStore.traces_of_conversations`."""
-        if not conversation_ids:
-            return []
-        bindings = Bindings()
-        named = one_of_ids("conversation_id", [name.encode() for name in conversation_ids])
-        where = f"{named} AND {time_sql('start_time_unix_nano', time, bindings)}"
-        sql = f"SELECT DISTINCT {_TRACE_ID} FROM agent_spans AS s WHERE {where} ORDER BY trace_id"
-        return self._ids(sql, bindings)
+        found: set[bytes] = set()
+        for names in _portions([name.encode() for name in conversation_ids]):
+            bindings = Bindings()
+            named = one_of_ids("conversation_id", names)
+            where = f"{named} AND {time_sql('start_time_unix_nano', time, bindings)}"
+            found.update(self._ids(f"SELECT DISTINCT {_TRACE_ID} FROM agent_spans AS s WHERE {where}", bindings))
+        return sorted(found)
 
     def linking_to(self, trace_ids: Sequence[bytes]) -> list[bytes]:
         """See `AgentStore.traces_linking_to`."""
@@ -144,6 +147,20 @@ class AgentItems:
     def _ids(self, sql: str, bindings: Bindings) -> list[bytes]:
         ids: list[bytes] = self._engine.query(sql, bindings.parameters)["trace_id"].to_pylist()
         return ids
+
+
+def _portions(names: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Yield the names in lists that fit into the text of a query, which is 256 KiB at most."""
+    portion: list[bytes] = []
+    size = 0
+    for name in names:
+        if portion and size + len(name) + _NAME_EXTRA > _NAMES_AT_ONCE:
+            yield portion
+            portion, size = [], 0
+        portion.append(name)
+        size += len(name) + _NAME_EXTRA
+    if portion:
+        yield portion
 
 
 def _tuples(rows: pa.Table) -> Iterator[tuple[Any, ...]]:

@@ -18,6 +18,9 @@ from storage.postgres.decoding import plain_table
 
 _OF_BOTH = "conversation_id, start_time_unix_nano, duration_ns, trace_id, span_id, agent_name, user_id"
 """What agentic spans and runs both have."""
+_LARGEST = 2**63 - 1
+_MEAN_LATENCY = f"""CASE WHEN count(run_start) > 0 THEN
+    greatest(least(trunc(avg(run_start::numeric - time_unix_nano::numeric)), {_LARGEST}), -{_LARGEST}) END::bigint"""
 
 
 class AgentFigures:
@@ -34,8 +37,7 @@ class AgentFigures:
             f"""
             SELECT agent_name, count(*) AS runs, count(*) FILTER (WHERE error), {_quantiles()},
                 sum({_unsigned("model_calls")})::bigint, sum({_unsigned("tool_calls")})::bigint,
-                sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cached_input_tokens)::bigint,
-                sum(reasoning_tokens)::bigint, sum(cost_usd),
+                {_sums("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")}, sum(cost_usd),
                 (array_agg(DISTINCT model ORDER BY model) FILTER (WHERE model <> ''))[:100],
                 (array_agg(DISTINCT service_name ORDER BY service_name))[:100],
                 min(start_time_unix_nano), max(start_time_unix_nano)
@@ -54,7 +56,7 @@ class AgentFigures:
             f"""
             SELECT from_agent, to_agent, kind, count(*) AS transfers, count(*) FILTER (WHERE completed),
                 min(confidence), avg(confidence),
-                trunc(avg(run_start::numeric - time_unix_nano::numeric))::bigint, count(run_start),
+                {_MEAN_LATENCY}, count(run_start),
                 (array_agg(DISTINCT rule ORDER BY rule))[:100], (array_agg(DISTINCT signal ORDER BY signal))[:100],
                 min(time_unix_nano), max(time_unix_nano)
             FROM (SELECT * FROM transfers WHERE {where}) AS t
@@ -102,6 +104,12 @@ class AgentFigures:
 
 def _quantiles() -> str:
     return ", ".join(f"percentile_disc({share}) WITHIN GROUP (ORDER BY duration_ns)" for share in (0.5, 0.9, 0.99))
+
+
+def _sums(*columns: str) -> str:
+    """Return the sums of int64 columns, kept within it; NULL where no row has a value."""
+    capped = "CASE WHEN sum({0}) > {1} THEN {1} ELSE sum({0}) END::bigint"
+    return ", ".join(capped.format(column, _LARGEST) for column in columns)
 
 
 def _unsigned(column: str) -> str:

@@ -92,6 +92,11 @@ def test_columns_and_rules_agree_on_conventions(attributes: dict[str, Any]) -> N
         ({"gen_ai.operation.name": "execute_tool"}, "tool_name", "gen_ai span"),
         ({"mcp.method.name": "tools/call", "mcp.tool.name": "search"}, "operation", "execute_tool"),
         ({"mcp.method.name": "tools/list"}, "operation", ""),
+        ({"user.id": "é" * 10**6}, "user_id", "é" * 1000),
+        ({"gen_ai.agent.name": "a" * 10**6, "enduser.id": "amira"}, "agent_name", "a" * 256),
+        ({"langsmith.metadata.thread_id": f'"{"c" * 2000}"'}, "conversation_id", "c" * 1000),
+        ({"metadata": f'{{"thread_id": "{"c" * 2000}"}}'}, "conversation_id", "c" * 1000),
+        ({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t" * 2000}, "tool_name", "t" * 1000),
     ],
 )
 def test_columns_and_rules_agree_on_odd_values(attributes: dict[str, Any], field: str, value: object) -> None:

@@ -233,3 +233,13 @@ def test_hostile_lines_cost_little() -> None:
     started = time.monotonic()
     rows(logs=tuple(log(line, at) for at, line in enumerate(lines * 20)))
     assert time.monotonic() - started < 10
+
+
+def test_a_record_cannot_make_rows_of_any_size() -> None:
+    long = "x" * 10**6
+    body: dict[str, Value] = {"event": "agent_handoff", "from_agent": "a", "to_agent": "b", "reason": long}
+    (told_by_body,) = rows(logs=(log(body),))
+    assert told_by_body.reason == "x" * 500
+    keys: dict[str, Value] = {"agent.name": long, "agent.id": long}
+    (told_by_line,) = rows(logs=(log("Transferring to agent: b", keys=keys),))
+    assert (told_by_line.from_agent, told_by_line.from_agent_id) == ("x" * 256, "x" * 1_000)

@@ -98,22 +98,26 @@ def test_cycles_self_parents_and_missing_parents() -> None:
     assert detect([replace(two, parent_span_id=b"\xff" * 8)], [], Options()) == []
 
 
-@pytest.mark.parametrize("shape", ["flat", "deep", "linked", "tools", "handoffs"])
+@pytest.mark.parametrize("shape", ["flat", "deep", "linked", "tools", "handoffs", "messages", "declared", "methods"])
 def test_ten_thousand_spans_take_about_a_second(shape: str) -> None:
     """A guard against quadratic work: the bound is ten times what it takes."""
-    started = time.monotonic()
+    started = time.process_time()
     detect(_huge(shape, 10_000), [], Options())
-    assert time.monotonic() - started < 15
+    assert time.process_time() - started < 15
 
 
 def _huge(shape: str, count: int) -> list[Span]:
     trace = Trace()
-    root = trace.span("workflow", 0, count * 10)
+    edges: list[Value] = [f"x{number} -> y{number}" for number in range(count if shape == "declared" else 0)]
+    declared: dict[str, Value] = {**genai("invoke_workflow"), "gen_ai.workflow.edges": edges}
+    root = trace.span("workflow", 0, count * 10, declared if edges else {})
+    if shape == "methods":
+        trace.span("agent" + ".run" * 10 * count + "!", 0, 1, genai("invoke_agent"), root)
     above = root
     for number in range(2, count):
         run = genai("invoke_agent", **{"agent.name": f"a{number % 50}"})
         at = float(number)
-        if shape == "flat":
+        if shape in {"flat", "declared"}:
             trace.span("invoke_agent", at, at + 0.5, run, root)
         elif shape == "deep":
             above = trace.span("invoke_agent", at, count * 3 - at, run, above)
@@ -121,6 +125,8 @@ def _huge(shape: str, count: int) -> list[Span]:
             one = Trace(number)
             links = (Link((number - 1).to_bytes(16, "big"), b"\1" * 8, {}),)
             trace.spans.append(one.span("invoke_agent", at, at + 0.5, run, links=links))
+        elif shape == "messages":
+            above = trace.span("message.send", at, count * 3 - at, {"message.destination_executor_id": "a1"}, above)
         elif shape == "tools":
             trace.tool("transfer_to_agent", at, count * 5, root, **{"agent.name": f"a{number % 9}"})
         else:

@@ -253,6 +253,26 @@ def test_ends_stay_within_64_bits(store: AgentStorage) -> None:
     assert found["end_time_unix_nano"].to_pylist() == [last, 7]
 
 
+def test_sums_and_means_stay_within_64_bits(store: AgentStorage) -> None:
+    """One sender's absurd counts and times must not be the end of everybody's figures."""
+    largest = 2**63 - 1
+    runs = [run(1, "b", input_tokens=largest), run(2, "b", input_tokens=largest, output_tokens=5), run(3, "c")]
+    replace(store, [transfer(1, time_unix_nano=2**63 + 5, target_span_id=SPAN)], runs)
+    billing, other = store.agent_figures(RunQuery()).to_pylist()
+    assert (billing["input_tokens"], billing["output_tokens"]) == (largest, 5)
+    assert (other["agent_name"], other["input_tokens"]) == ("c", None)
+    (edge,) = store.transfer_edges(TransferQuery()).to_pylist()
+    assert edge["latency_count"] == 1
+
+
+def test_traces_of_very_many_conversations(store: AgentStorage) -> None:
+    names = [f"{number:036}" for number in range(5_000)] + ["é" * 1_000]
+    rows = [agent_span(1, ONE, names[4_999]), agent_span(2, TWO, names[-1]), agent_span(3, ZERO, "another")]
+    store.write(Batch(str(uuid.uuid4()), empty_spans(), empty_logs(), pa.Table.from_pylist(rows, schema=AGENT_SPANS)))
+    assert store.traces_of_conversations(names, ALL_TIME) == [ONE, TWO]
+    assert store.traces_of_conversations([], ALL_TIME) == []
+
+
 def test_conversations_that_only_runs_name(store: AgentStorage) -> None:
     """A request's span names the conversation and says nothing of agents; the runs below it belong there."""
     replace(store, [], [run(1, "a", conversation_id="x"), run(2, "b", conversation_id="old")])

@@ -13,7 +13,7 @@ from collector.processors.agent_stream.tables import runs_table
 from collector.processors.agent_stream.worker import RulesDied, RuleWorker, Work, compute
 from collector.processors.agent_transfers.group import prepare
 from collector.processors.agent_transfers.model import Value
-from collector.processors.agent_transfers.options import Options
+from collector.processors.agent_transfers.options import LogPattern, Options
 from storage.queries import Signal
 from storage.schemas import AGENT_LOGS, SPANS
 from tests.agents.build import Trace, genai
@@ -32,9 +32,25 @@ def test_a_group_that_the_rules_fail_on_costs_its_own_transfers_only() -> None:
     trace_id = of_trace["trace_id"][0].as_py()
     found = compute(Work(of_trace, agent_logs, ((trace_id,),), ((0,),)), options)
     assert [len(each) for each in found.transfers] == [1, 0]
-    (fault,) = found.faults
-    assert re.fullmatch(r"AttributeError in \w+\.py:\d+", fault)
+    assert found.faults[0] == ""
+    assert re.fullmatch(r"AttributeError in \w+\.py:\d+", found.faults[1])
     assert compute(Work(SPANS.empty_table(), AGENT_LOGS.empty_table(), ()), options).faults == ()
+
+
+def test_a_group_that_takes_too_long_costs_its_own_transfers_only() -> None:
+    """A process in which the rules loop would end the transfers of all others, for ever."""
+    of_trace = spans(TRIAGE, TRIAGE_CALL, HANDOFF, BILLING, BILLING_CALL)
+    lines = [record(0, 9, "handoff to nobody"), record(1, 9, f"handoff {'ab' * 400}?")]
+    agent_logs = agent_log_rows(table(Signal.LOGS, logs_message({"desk": lines})), T0, "handoff")
+    endless = LogPattern("endless", "handoff", re.compile(r"handoff (?P<target>(?:\w+\w*)+)"))
+    worker = RuleWorker(Options(log_patterns=(endless,)), group_cpu_seconds=0.5)
+    trace_id = of_trace["trace_id"][0].as_py()
+    try:
+        found = worker.compute(Work(of_trace, agent_logs, ((trace_id,),), ((1,), (0,))))
+    finally:
+        worker.close()
+    assert [len(each) for each in found.transfers] == [1, 0, 0]
+    assert [fault.split()[0:1] for fault in found.faults] == [[], ["TookTooLong"], []]
 
 
 class Deadly(bytes):

@@ -2,12 +2,15 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
+from collector.logging import described
+from collector.processors.agent_stream.packing import packed
 from collector.processors.agent_stream.tables import Days, runs_table, transfers_table
 from collector.processors.agent_stream.worker import Found, RuleWorker, Work
 from collector.processors.agent_transfers.grouping import (
@@ -19,6 +22,7 @@ from collector.processors.agent_transfers.grouping import (
 )
 from storage.agents import AgentStore
 from storage.api import TraceReader
+from storage.errors import StorageUnavailable
 from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS
 
@@ -28,6 +32,8 @@ MINUTE_NS = 60 * 10**9
 _MARGIN_NS = 5 * 10**9  # rules look at neighbouring records of at most a few seconds
 _MAX_ROUNDS = 64  # how far joins are followed from trace to trace: one run may be a chain of dozens
 _MAX_TRACES = 4096
+MAX_SPANS = 100_000
+"""Spans that are read and handed to the rules at once, and of one group: some hundreds of megabytes as objects."""
 
 Minute = tuple[str, int]  # service name, minutes since the epoch
 
@@ -52,13 +58,44 @@ class Evaluator:
 
         Raises StorageUnavailable.
         """
-        groups = self._groups(traces)
-        work, days = self._work(groups, minutes)
+        found = self._groups(traces)
+        sizes = self._sizes([trace for group in found for trace in group])
+
+        def size_of(group: Sequence[bytes]) -> int:
+            return sum(sizes.get(trace, 0) for trace in group)
+
+        groups = [
+            tuple(part) for group in found for part in packed(group, lambda trace: sizes.get(trace, 0), MAX_SPANS)
+        ]
+        for number, part in enumerate(packed(groups, size_of, MAX_SPANS) if groups else [[]]):
+            self._evaluate(part, () if number else minutes, sizes)
+        return len(found) + len(minutes)
+
+    def _evaluate(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], sizes: Mapping[bytes, int]) -> None:
+        work, days = self._work(groups, minutes, sizes)
         found = self._worker.compute(work)
-        for fault in found.faults:
-            _log.error("transfer_rules_failed", at=fault)
+        names = [group[0].hex() for group in groups] + [service for service, _ in minutes]
+        for name, fault in zip(names, found.faults, strict=True):
+            if fault:
+                _log.error("transfer_rules_failed", of=name, at=fault)
         self._write(groups, minutes, found, days)
-        return len(groups) + len(minutes)
+
+    def evaluate_in_parts(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> int:
+        """Do what `evaluate` does: all at once, or in parts when one fails; what fails alone is given up.
+
+        It fails when it is more than storage answers, when the rules' process ends over it, or by a mistake here. An
+        outage is not its fault and raised.
+        """
+        try:
+            return self.evaluate(traces, minutes)
+        except (StorageUnavailable, BrokenProcessPool, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 (an edge: one trace must not end the transfers of all others)
+            if len(traces) + len(minutes) == 1:
+                what = traces[0].hex() if traces else minutes[0][0]
+                _log.error("transfers_given_up", of=what, **described(error))
+                return 0
+        return sum(self.evaluate_in_parts(*part) for part in _halves(traces, minutes))
 
     def _groups(self, traces: Sequence[bytes]) -> list[tuple[bytes, ...]]:
         """Find what the traces are joined with, directly and over others."""
@@ -89,9 +126,11 @@ class Evaluator:
             found.update(self._storage.traces_of_conversations(sorted(conversations), span))
         return found
 
-    def _work(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute]) -> tuple[Work, Days]:
+    def _work(
+        self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], sizes: Mapping[bytes, int]
+    ) -> tuple[Work, Days]:
         members = [trace for group in groups for trace in group]
-        spans = self._storage.get_traces(self._of_bounded_size(members))
+        spans = self._storage.get_traces([trace for trace in members if trace in sizes])
         tables = [self._storage.agent_logs(members)] if members else []
         traceless: list[tuple[int, ...]] = []
         start = tables[0].num_rows if tables else 0
@@ -110,11 +149,10 @@ class Evaluator:
         )
         return Work(spans, logs, tuple(groups), tuple(traceless)), days
 
-    def _of_bounded_size(self, traces: Sequence[bytes]) -> list[bytes]:
-        """Leave out traces with more spans than the rules look at, without reading them."""
-        sizes = self._storage.get_traces(traces, columns=["trace_id"])["trace_id"].value_counts()
-        large = {entry["values"] for entry in sizes.to_pylist() if entry["counts"] > MAX_GROUP_SPANS}
-        return [trace for trace in traces if trace not in large]
+    def _sizes(self, traces: Sequence[bytes]) -> dict[bytes, int]:
+        """Return how many spans the traces have; of those with more than the rules look at, nothing."""
+        counts = self._storage.get_traces(traces, columns=["trace_id"])["trace_id"].value_counts().to_pylist()
+        return {entry["values"]: entry["counts"] for entry in counts if entry["counts"] <= MAX_GROUP_SPANS}
 
     def _write(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], found: Found, days: Days) -> None:
         of_traces = found.transfers[: len(groups)]
@@ -126,6 +164,16 @@ class Evaluator:
         runs = [run for group in found.runs for run in group]
         keys = [trace.hex() for group in groups for trace in group] + [_minute_key(minute) for minute in minutes]
         self._storage.replace_agent_rows(keys, transfers_table(transfers, days), runs_table(runs, days))
+
+
+def _halves(
+    traces: Sequence[bytes], minutes: Sequence[Minute]
+) -> tuple[tuple[Sequence[bytes], Sequence[Minute]], tuple[Sequence[bytes], Sequence[Minute]]]:
+    """Return both kinds apart, or halves of the one that there is."""
+    if traces and minutes:
+        return (traces, ()), ((), minutes)
+    trace, minute = len(traces) // 2, len(minutes) // 2
+    return (traces[:trace], minutes[:minute]), (traces[trace:], minutes[minute:])
 
 
 def _summary(row: Mapping[str, Any]) -> TraceSummary:

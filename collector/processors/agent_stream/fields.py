@@ -19,6 +19,7 @@ from collector.processors.agent_transfers.semantics_table import (
     FIELD_KEYS,
     KIND_KEYS,
     MAX_COUNT,
+    MAX_FIELD_CHARS,
     MODEL_KEYS,
     SPENT_KEYS,
     TOOL_ENTITY_KEYS,
@@ -39,13 +40,18 @@ def agent_fields(attributes: Keyed, names: pa.DictionaryArray) -> dict[str, pa.A
     columns["agent_name"] = mapped(columns["agent_name"].dictionary_encode(), clean)
     operation = _operation(attributes, names)
     columns["tool_name"] = _with_named_tools(columns["tool_name"], attributes, names, operation)
-    columns = {field: pc.fill_null(column, "") for field, column in columns.items()}
+    columns = {field: _cut(pc.fill_null(column, "")) for field, column in columns.items()}
     columns["operation"] = operation
     for field, detail in USAGE_DETAILS.items():
         numbers = _first_number(attributes, FIELD_KEYS[field], detail, MAX_COUNT)
         columns[field] = pc.floor(numbers).cast(pa.int64())
     columns["cost_usd"] = _first_number(attributes, FIELD_KEYS["cost_usd"], COST_DETAILS, np.inf)
     return columns
+
+
+def _cut(texts: pa.StringArray) -> pa.StringArray:
+    longest = pc.max(pc.binary_length(texts)).as_py() or 0
+    return pc.utf8_slice_codeunits(texts, 0, MAX_FIELD_CHARS) if longest > MAX_FIELD_CHARS else texts
 
 
 def _first(attributes: Keyed, keys: tuple[str, ...]) -> pa.StringArray:

@@ -6,7 +6,6 @@ pass over its keys.
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,7 @@ from collector.processors.agent_transfers.grouping import (
     AGENT_NAME_PATTERN,
     AGENT_SCOPE_PATTERN,
 )
+from collector.processors.agent_transfers.remembering import remembered
 from exporters.contexts import scope_context
 from storage.schemas import AGENT_LOGS, AGENT_SPANS, LOGS
 
@@ -30,18 +30,18 @@ _NAME = re.compile(AGENT_NAME_PATTERN)
 _SCOPE = re.compile(AGENT_SCOPE_PATTERN)
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def is_agent_key(key: str) -> bool:
     """Tell whether a span with this attribute key is agentic."""
     return key in AGENT_ATTRIBUTE_KEYS or key.startswith(AGENT_KEY_PREFIXES) or _KEY.search(key) is not None
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def _is_agent_name(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def _is_agent_scope(context: bytes) -> bool:
     return _SCOPE.search(scope_context(context).name) is not None
 

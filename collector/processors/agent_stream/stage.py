@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,7 +19,6 @@ from collector.processors.agent_stream.rows import agent_log_rows, agent_span_ro
 from collector.processors.agent_transfers.grouping import TRANSFER_LOG_PATTERN
 from storage.agents import AgentStore
 from storage.api import Batch
-from storage.errors import StorageUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -154,28 +152,11 @@ class TransferStage:
         minutes = self._minutes.take_quiet(settings.quiet_seconds, settings.traces_per_round)
         if traces or minutes:
             self._working_from = min(batch for _, batch in [*traces, *minutes])
-            self._evaluate([trace for trace, _ in traces], [minute for minute, _ in minutes])
+            self._evaluator.evaluate_in_parts([trace for trace, _ in traces], [minute for minute, _ in minutes])
         self._working_from = None
         if time.monotonic() - self._saved_at >= settings.save_seconds:
             self._save()
         return bool(traces or minutes)
-
-    def _evaluate(self, traces: Sequence[bytes], minutes: Sequence[Minute]) -> None:
-        """Recompute all at once, or in parts when one fails; what fails alone is given up.
-
-        It fails when it is more than storage answers, or by a mistake here. An outage is not its fault and raised.
-        """
-        try:
-            self._evaluator.evaluate(traces, minutes)
-        except (StorageUnavailable, BrokenProcessPool, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 (an edge: one trace must not end the transfers of all others)
-            if len(traces) + len(minutes) == 1:
-                what = traces[0].hex() if traces else minutes[0][0]
-                _log.error("transfers_given_up", of=what, **described(error))
-                return
-            for some, others in _halves(traces, minutes):
-                self._evaluate(some, others)
 
     def _resume(self) -> None:
         """Ask storage for what was not looked at: after a start, an overflow or a failed round."""
@@ -199,16 +180,6 @@ class TransferStage:
             self._state.save({EVALUATED_UNTIL: oldest})
         except OSError as error:
             _log.warning("transfers_state_not_saved", error=error.strerror)
-
-
-def _halves(
-    traces: Sequence[bytes], minutes: Sequence[Minute]
-) -> tuple[tuple[Sequence[bytes], Sequence[Minute]], tuple[Sequence[bytes], Sequence[Minute]]]:
-    """Return both kinds apart, or halves of the one that there is."""
-    if traces and minutes:
-        return (traces, ()), ((), minutes)
-    trace, minute = len(traces) // 2, len(minutes) // 2
-    return (traces[:trace], minutes[:minute]), (traces[trace:], minutes[minute:])
 
 
 def _minutes_touched(service: str, event_time_unix_nano: int) -> set[Minute]:

@@ -1,7 +1,8 @@
 """The rules in a process of their own, at low priority: their Python loops must not slow down the ingest path.
 
 The child imports the rules only, never the storage engine. Messages are pickled values over a pipe; a child that dies
-is started again, and the groups it had are computed again: once, because it may have died of them.
+is started again, and the groups it had are computed again: once, because it may have died of them. A group over which
+the rules loop or take too long is given up, as one that they fail on.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from collector.processors.agent_stream import cpu_limit
 from collector.processors.agent_stream.read import read_logs, read_spans
 from collector.processors.agent_stream.runs import AgentRun, find_runs
 from collector.processors.agent_transfers.detect import Options, detect_prepared
@@ -26,6 +28,8 @@ from collector.processors.agent_transfers.group import prepare
 from collector.processors.agent_transfers.model import LogRecord, Span, Transfer
 
 _NICENESS = 19
+GROUP_CPU_SECONDS = 30.0
+"""What the rules may take for one group; the largest trace they look at takes about two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,14 @@ class Found:
 
     transfers: tuple[tuple[Transfer, ...], ...]
     runs: tuple[tuple[AgentRun, ...], ...]
-    faults: tuple[str, ...] = ()  # where the rules failed; such a group has no transfers and no runs
+    faults: tuple[str, ...]  # where the rules failed, empty if they did not; such a group has no transfers and no runs
 
 
-def compute(work: Work, options: Options) -> Found:
-    """Apply the rules to every group; one that they fail on costs its own transfers only. Pure."""
+def compute(work: Work, options: Options, group_cpu_seconds: float = GROUP_CPU_SECONDS) -> Found:
+    """Apply the rules to every group; one that they fail on or take too long for costs its own transfers only.
+
+    Pure. For the main thread of a process.
+    """
     spans_of: dict[bytes, list[Span]] = {}
     logs_of: dict[bytes, list[LogRecord]] = {}
     for span in read_spans(work.spans):
@@ -63,21 +70,25 @@ def compute(work: Work, options: Options) -> Found:
     for traces in work.groups:
         spans = [span for trace in traces for span in spans_of.get(trace, ())]
         logs = [record for trace in traces for record in logs_of.get(trace, ())]
-        outcomes.append(_outcome(spans, logs, options))
-    outcomes += [_outcome([], [records[number] for number in numbers], options) for numbers in work.traceless]
+        outcomes.append(_outcome(spans, logs, options, group_cpu_seconds))
+    outcomes += [
+        _outcome([], [records[number] for number in numbers], options, group_cpu_seconds) for numbers in work.traceless
+    ]
     transfers, runs, faults = zip(*outcomes, strict=True) if outcomes else ((), (), ())
-    return Found(transfers, runs, tuple(fault for fault in faults if fault))
+    return Found(transfers, runs, faults)
 
 
 def _outcome(
-    spans: Sequence[Span], logs: Sequence[LogRecord], options: Options
+    spans: Sequence[Span], logs: Sequence[LogRecord], options: Options, cpu_seconds: float
 ) -> tuple[tuple[Transfer, ...], tuple[AgentRun, ...], str]:
     """Return the transfers and runs of one group, and where the rules failed, if they did."""
     try:
-        group = prepare(spans)
-        return tuple(detect_prepared(group, logs, options)), tuple(find_runs(group)), ""
+        with cpu_limit.at_most(cpu_seconds):
+            group = prepare(spans)
+            return tuple(detect_prepared(group, logs, options)), tuple(find_runs(group)), ""
     except Exception as error:  # noqa: BLE001 (the edge of the rules: odd telemetry must not end all others' transfers)
-        at = traceback.extract_tb(error.__traceback__)[-1]
+        ours = (step for step in traceback.extract_tb(error.__traceback__) if step.filename != cpu_limit.__file__)
+        *_, at = ours
         return (), (), f"{type(error).__name__} in {Path(at.filename).name}:{at.lineno}"
 
 
@@ -88,8 +99,8 @@ class RulesDied(RuntimeError):
 class RuleWorker:
     """One child process that computes `Work`. Calls come from one thread."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, group_cpu_seconds: float = GROUP_CPU_SECONDS) -> None:
+        self._options, self._group_cpu_seconds = options, group_cpu_seconds
         self._pool: ProcessPoolExecutor | None = None
 
     def compute(self, work: Work) -> Found:
@@ -114,7 +125,7 @@ class RuleWorker:
             self._child().submit(os.getpid)
 
     def _submit(self, work: Work) -> Future[Found]:
-        return self._child().submit(compute, work, self._options)
+        return self._child().submit(compute, work, self._options, self._group_cpu_seconds)
 
     def _child(self) -> ProcessPoolExecutor:
         if self._pool is None:

@@ -10,7 +10,7 @@ from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.claims import Claims, settle
 from collector.processors.agent_transfers.group import Group, prepare
 from collector.processors.agent_transfers.model import LogRecord, Span, Transfer
-from collector.processors.agent_transfers.names import is_placeholder, stem
+from collector.processors.agent_transfers.names import MAX_NAME_CHARS, is_placeholder, stem
 from collector.processors.agent_transfers.options import Options, make_options
 from collector.processors.agent_transfers.rules import (
     agent_in_tool,
@@ -24,6 +24,7 @@ from collector.processors.agent_transfers.rules import (
 from collector.processors.agent_transfers.rules.asked import Answers, asked, model_answers
 from collector.processors.agent_transfers.rules.log_folding import LogTransfer
 from collector.processors.agent_transfers.rules.trigger import MAX_REASON, Trigger
+from collector.processors.agent_transfers.semantics_table import MAX_FIELD_CHARS
 
 __all__ = ["Options", "detect", "detect_prepared", "make_options"]
 
@@ -130,7 +131,7 @@ def _conversation(group: Group, index: int, source: Activation | None, target: A
 
 
 def _log_row(group: Group, transfer: LogTransfer, options: Options) -> Transfer:
-    record = transfer.record
+    record, source, target = transfer.record, transfer.source[:MAX_NAME_CHARS], transfer.target[:MAX_NAME_CHARS]
     index = group.forest.position.get((record.trace_id, record.span_id))
     return Transfer(
         id=_id(
@@ -138,17 +139,17 @@ def _log_row(group: Group, transfer: LogTransfer, options: Options) -> Transfer:
             record.trace_id,
             record.span_id,
             record.service_name,
-            transfer.source,
-            transfer.target,
+            source,
+            target,
             record.time_unix_nano,
         ),
         project=options.project,
         trace_id=record.trace_id,
         conversation_id=group.conversation_of(index) if index is not None else "",
-        from_agent=transfer.source,
-        to_agent=transfer.target,
-        from_agent_id=transfer.source_id,
-        to_agent_id=transfer.target_id,
+        from_agent=source,
+        to_agent=target,
+        from_agent_id=transfer.source_id[:MAX_FIELD_CHARS],
+        to_agent_id=transfer.target_id[:MAX_FIELD_CHARS],
         kind=transfer.kind,
         completed=transfer.completed,
         waits=transfer.kind == "delegation",
@@ -156,7 +157,7 @@ def _log_row(group: Group, transfer: LogTransfer, options: Options) -> Transfer:
         trigger_span_id=record.span_id,
         target_span_id=b"",
         target_trace_id=b"",
-        reason=transfer.reason,
+        reason=transfer.reason[:MAX_REASON],
         signal="log",
         rule=transfer.rule,
         confidence=transfer.confidence,

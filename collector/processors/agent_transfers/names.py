@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from collector.processors.agent_transfers.remembering import remembered
 from collector.processors.agent_transfers.values import unquoted
 
 MAX_NAME_CHARS = 256
@@ -25,7 +25,7 @@ PLACEHOLDERS = frozenset(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=65536)
+@remembered(65_536)
 def normal(name: str) -> str:
     """Return the form two spellings of one agent share: `Billing Agent`, `billing-agent`, `BillingAgent`."""
     spaced = _CAMEL.sub("_", name[:MAX_NAME_CHARS])
@@ -33,7 +33,7 @@ def normal(name: str) -> str:
     return lowered or name.strip().lower()
 
 
-@lru_cache(maxsize=65536)
+@remembered(65_536)
 def stem(name: str) -> str:
     """Return the normal form without the word agent: `agent-1` and `1`, `billing` and `billing_agent` agree."""
     form = normal(name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from collector.processors.agent_transfers.model import Attributes, Span, Value
+from collector.processors.agent_transfers.remembering import remembered
 from collector.processors.agent_transfers.semantics_table import (
     ASSOCIATION,
     CONVERSATION_IN_METADATA,
@@ -15,6 +15,7 @@ from collector.processors.agent_transfers.semantics_table import (
     FIELD_KEYS,
     KIND_KEYS,
     MAX_COUNT,
+    MAX_FIELD_CHARS,
     MODEL_CALLS,
     MODEL_KEYS,
     OPERATIONS,
@@ -63,7 +64,7 @@ class AgentFields:
         return self.operation in MODEL_CALLS
 
 
-@lru_cache(maxsize=4096)
+@remembered(4_096)
 def normal_operation(spelling: str) -> str:
     """Map any convention's operation or span kind to the normalised operation; unknown spellings give an empty text."""
     form = _WORDS.sub("_", _CAMEL.sub("_", spelling[:100]).lower()).strip("_")
@@ -166,19 +167,23 @@ def normalise(span: Span) -> AgentFields:
     operation = operation_of(span)
     return AgentFields(
         agent_name=text(_agent_name(attributes)),
-        agent_id=first_text(attributes, FIELD_KEYS["agent_id"]),
-        conversation_id=_conversation(attributes),
-        user_id=first_text(attributes, FIELD_KEYS["user_id"]),
-        model=first_text(attributes, FIELD_KEYS["model"]),
-        provider=first_text(attributes, FIELD_KEYS["provider"]),
+        agent_id=_short_text(attributes, "agent_id"),
+        conversation_id=_conversation(attributes)[:MAX_FIELD_CHARS],
+        user_id=_short_text(attributes, "user_id"),
+        model=_short_text(attributes, "model"),
+        provider=_short_text(attributes, "provider"),
         operation=operation,
         input_tokens=_tokens(attributes, "input_tokens"),
         output_tokens=_tokens(attributes, "output_tokens"),
         cached_input_tokens=_tokens(attributes, "cached_input_tokens"),
         reasoning_tokens=_tokens(attributes, "reasoning_tokens"),
         cost_usd=_cost(attributes),
-        tool_name=_tool_name(span, operation),
+        tool_name=_tool_name(span, operation)[:MAX_FIELD_CHARS],
     )
+
+
+def _short_text(attributes: Attributes, field: str) -> str:
+    return first_text(attributes, FIELD_KEYS[field])[:MAX_FIELD_CHARS]
 
 
 def counted_model_calls(spans: Sequence[Span]) -> set[Key]:

@@ -151,5 +151,8 @@ OPERATIONS: Final = MappingProxyType(
 MAX_COUNT: Final = 2.0**53
 """Token counts from here on are none: no model counts so far, and doubles are not exact."""
 
+MAX_FIELD_CHARS: Final = 1_000
+"""Texts are cut here: one sender's ids of a megabyte would make every answer that lists them fail."""
+
 MODEL_CALLS: Final = frozenset({"chat", "text_completion", "embeddings"})
 """Operations that spend tokens themselves. Only these are counted; parents often repeat their children's sum."""

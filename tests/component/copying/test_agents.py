@@ -1,6 +1,8 @@
 """Agent transfers of a store that is copied: copied too, and looked for again where both ends have a part."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -10,6 +12,7 @@ from collector.processors.agent_stream.stage import TransferSettings, TransferSt
 from collector.processors.agent_stream.worker import RuleWorker
 from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
 from storage.api import Batch
+from storage.errors import QueryLimitExceeded
 from storage.schemas import AGENT_RUNS, LOGS, TRANSFERS
 from tests.component.copying.ends import Ends
 from tests.component.handoff_spans import (
@@ -67,6 +70,29 @@ def test_a_trace_that_went_to_both_stores_is_looked_at_again(ends: Ends, tmp_pat
     assert len(ends.target.conversations(ConversationQuery(ALL_TIME))) == 0
     ends.copy(worker)
     assert found(ends.target) == [("triage", "billing", True)]
+
+
+def test_a_trace_that_cannot_be_looked_at_does_not_end_the_copy(ends: Ends, tmp_path: Path, worker: RuleWorker) -> None:
+    Agents(ends.source, tmp_path, worker).receive(TRIAGE, TRIAGE_CALL, HANDOFF)
+    Agents(ends.target, tmp_path, worker).receive(BILLING, BILLING_CALL)
+    whole, ends.target = ends.target, cast(AgentStorage, Narrow(ends.target, QueryLimitExceeded("over the memory")))
+    assert ends.copy(worker).evaluated == 0
+    assert found(whole) == []
+
+
+class Narrow:
+    """A store that says where traces are, and never answers their spans."""
+
+    def __init__(self, store: AgentStorage, error: Exception) -> None:
+        self._store, self._error = store, error
+
+    def get_traces(self, trace_ids: Sequence[bytes], columns: Sequence[str] | None = None) -> pa.Table:
+        if columns is None:
+            raise self._error
+        return self._store.get_traces(trace_ids, columns)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 def test_what_the_source_had_not_looked_at_is_looked_at(ends: Ends, tmp_path: Path, worker: RuleWorker) -> None:

@@ -64,8 +64,13 @@ def _from_kind(span: Span, facts: Facts) -> Run | None:
     if node and not _ID_LIKE.match(node):
         return Run(name, Strength.STRONG) if (name := clean(node)) else None
     entity = first_text(span.attributes, ("traceloop.entity.name", "langsmith.trace.name")) or _by_any_key(span)
-    name = clean(entity or _METHOD_SUFFIX.sub("", span.name))
+    name = clean(entity or _without_method(span.name))
     return Run(name, Strength.WEAK) if name else None
+
+
+def _without_method(name: str) -> str:
+    """Leave a name alone that is cut anyway: taking suffixes off one of a megabyte takes hours."""
+    return _METHOD_SUFFIX.sub("", name) if len(name) <= 2 * MAX_NAME_CHARS else name
 
 
 def _by_any_key(span: Span) -> str:

@@ -85,4 +85,4 @@ def _holds(group: Group, index: int, run: Activation) -> bool:
 
 def _beside_others(group: Group, run: Activation) -> bool:
     """A run below an agent that only runs others belongs to that one, however the times fall."""
-    return any(above in group.activations.wrappers for above in group.forest.ancestors(run.top))
+    return not group.activations.wrappers.isdisjoint(group.lineage(run.top))

@@ -24,6 +24,7 @@ _GENERAL_RECORDERS = ("langsmith", "langfuse", "opentelemetry.sdk", "traceloop.t
 def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
     """Yield every unclaimed run that directly follows another agent's in one workflow; the earlier is the trigger."""
     waited_for = {number for number, trigger in claims.by_run.items() if trigger.waits}
+    declared: dict[int, set[tuple[str, ...]]] = {}
     for edge in find_edges(claims.group, waited_for):
         before, after = edge.before, edge.after
         if (
@@ -32,7 +33,7 @@ def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
             or not _same_workflow(claims.group, edge)
         ):
             continue
-        if _declared_otherwise(claims.group, edge):
+        if _declared_otherwise(claims.group, edge, declared):
             continue
         yield (
             after,
@@ -100,15 +101,16 @@ def _recorded_by(group: Group, run: Activation, scope: str) -> bool:
     return any(group.forest.spans[member].scope_name == scope for member in run.members)
 
 
-def _declared_otherwise(group: Group, edge: Edge) -> bool:
-    """Tell whether the graph declares its edges and this is none of them."""
+def _declared_otherwise(group: Group, edge: Edge, declared: dict[int, set[tuple[str, ...]]]) -> bool:
+    """Tell whether the graph declares its edges and this is none of them; `declared` keeps those of each span."""
     above = edge.container
     for _ in range(3):
         if above == ROOT:
             return False
-        declared = strings(group.forest.spans[above].attributes.get("gen_ai.workflow.edges"))
-        if declared:
-            pairs = {tuple(normal(end) for end in text(item).split("->", 1)) for item in declared}
+        if above not in declared:
+            told = strings(group.forest.spans[above].attributes.get("gen_ai.workflow.edges"))
+            declared[above] = {tuple(normal(end) for end in text(item).split("->", 1)) for item in told}
+        if pairs := declared[above]:
             return not any((left, right) in pairs for left in edge.before.aliases for right in edge.after.aliases)
         above = group.forest.parent[above]
     return False

@@ -5,6 +5,9 @@ Broadcasts have no destination and are not transfers.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import islice
+
 from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.names import clean, same_agent
 from collector.processors.agent_transfers.rules.trigger import HANDOFF, Trigger, at_span
@@ -13,6 +16,7 @@ from collector.processors.agent_transfers.values import first_text, text
 
 RULE = "executor_message"
 
+_LOOK_BACK = 64
 _DESTINATION_KEYS = ("message.destination_executor_id", "message.destination_agent_id", "message.target_executor_id")
 
 
@@ -22,7 +26,7 @@ def find(group: Group, index: int) -> Trigger | None:
     target = clean(first_text(span.attributes, _DESTINATION_KEYS))
     if not target:
         return None
-    sender = next((above for above in group.forest.ancestors(index) if _executor(group, above)), ROOT)
+    sender = next((above for above in group.lineage(index) if above != index and _executor(group, above)), ROOT)
     if sender == ROOT:
         return None
     source = group.known(_executor(group, sender)) or _decider(group, sender, span.start_time_unix_nano)
@@ -37,5 +41,9 @@ def _executor(group: Group, index: int) -> str:
 
 def _decider(group: Group, executor: int, time: int) -> str:
     """Return the agent that an executor, which is none itself, last asked before it sent a message (Magentic)."""
-    runs = [group.activations.around(child) for child in group.forest.children[executor] if group.is_run(child)]
-    return next((run.name for run in reversed(runs) if run and run.end <= time + TOLERANCE_NANO), "")
+    spans, children = group.forest.spans, group.forest.children[executor]
+    started = bisect_right(children, time + TOLERANCE_NANO, key=lambda child: spans[child].start_time_unix_nano)
+    before = (children[at] for at in range(started - 1, -1, -1))
+    runs = (group.activations.around(child) for child in before if group.is_run(child))
+    ended = (run.name for run in islice(runs, _LOOK_BACK) if run and run.end <= time + TOLERANCE_NANO)
+    return next(ended, "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from collector.processors.agent_transfers.model import Attributes
 from collector.processors.agent_transfers.names import clean
+from collector.processors.agent_transfers.remembering import remembered
 from collector.processors.agent_transfers.values import first_text, text
 
 _MOVE = r"(?:handoff|hand_off|handover|transfer|delegation|delegate|interaction)"
@@ -39,7 +39,7 @@ class Roles:
     reason: str
 
 
-@lru_cache(maxsize=8192)
+@remembered(8_192)
 def _role(key: str) -> tuple[str, bool, bool]:
     """Return (role, is an id, says handoff) of one attribute key; the role is empty for all other keys."""
     form = _WORDS.sub("_", _CAMEL.sub("_", key[:120]).lower()).strip("_")
