@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from collector.query.admin import admin_router
 from collector.query.app import build_app
 from collector.query.dependencies import QueryDependencies
+from collector.query.error_answers import before_the_body
 from collector.query.guard import BrokenAnswer
 from collector.query.jaeger_http import jaeger_router
 from collector.query.loki.router import loki_router
@@ -67,6 +68,15 @@ async def test_what_the_guard_refuses(deps: QueryDependencies, path: str, base: 
     assert "known API key" in told(path, refused)
     long = await ask(closed, f"{base}{path}?x={'y' * 17_000}")
     assert (long.status_code, told(path, long)) == (414, "the query string is over 16384 bytes")
+
+
+@pytest.mark.parametrize("base", ["", "/obs"])
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_too_large_before_the_body(path: str, base: str) -> None:
+    for query, status in (("?x", 431), (f"?x={'y' * 40_000}", 414)):
+        answer = before_the_body(f"{base}{path}{query}".encode(), base)
+        seen = httpx.Response(answer.status_code, headers=answer.raw_headers, content=bytes(answer.body))
+        assert (seen.status_code, told(path, seen)) == (status, "request line and headers are over 65536 bytes")
 
 
 @pytest.mark.anyio
