@@ -15,7 +15,7 @@ from collector.processors.agent_stream.stage import EVALUATED_UNTIL, TransferSet
 from collector.processors.agent_stream.worker import RuleWorker
 from storage.agents import AgentStorage, ConversationQuery, RunQuery, TransferQuery
 from storage.api import Batch
-from storage.errors import QueryLimitExceeded
+from storage.errors import QueryLimitExceeded, StorageUnavailable
 from storage.queries import Signal, TimeRange
 from storage.schemas import LOGS, SPANS
 from tests.component.handoff_spans import (
@@ -47,7 +47,11 @@ class Stream:
 
     def open(self, max_pending: int = 10_000) -> None:
         settings = TransferSettings(
-            quiet_seconds=0.05, max_pending=max_pending, idle_poll_seconds=0.01, save_seconds=0.0
+            quiet_seconds=0.05,
+            max_pending=max_pending,
+            idle_poll_seconds=0.01,
+            save_seconds=0.0,
+            retry_seconds=0.05,
         )
         evaluator = Evaluator(self.engine, self._worker)
         self.stage = TransferStage(settings, self.engine, evaluator, Checkpoint(self._folder / "transfers.json"))
@@ -151,6 +155,20 @@ def test_a_backlog_of_more_than_a_query_answers_is_looked_at_in_parts(stream: St
     stream.stage.start()
     assert stream.transfers(7) == [("a", "b", "handoff", True), *6 * [("triage", "risk", "delegation", True)]]
     assert stream.transfers(0, trace_id=(5).to_bytes(16)) == []
+
+
+def test_a_backlog_for_which_storage_has_no_memory_is_looked_at_in_parts(stream: Stream) -> None:
+    """The engine then says that it is unavailable, as in an outage; the same would be tried again for ever."""
+    stream.stage.close()
+    for trace in range(1, 8):
+        triage: Row = (trace, 1, 0, "invoke_agent triage", 0.0, 5.0, agent("triage"))
+        stream.write(spans(triage, (trace, 2, 1, "invoke_agent risk", 1.0, 2.0, agent("risk"))), told=False)
+    error = StorageUnavailable("(total) memory limit exceeded")
+    whole, stream.engine = stream.engine, cast(AgentStorage, Narrow(stream.engine, bytes(16), error))
+    stream.open()
+    stream.engine = whole
+    stream.stage.start()
+    assert stream.transfers(7) == 7 * [("triage", "risk", "delegation", True)]
 
 
 def test_what_was_stored_but_not_looked_at_is_found_after_a_restart(stream: Stream) -> None:

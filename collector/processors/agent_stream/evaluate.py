@@ -11,6 +11,7 @@ import structlog
 
 from collector.logging import described
 from collector.processors.agent_stream.packing import packed
+from collector.processors.agent_stream.portion import MAX_SPANS, Portion
 from collector.processors.agent_stream.tables import Days, runs_table, transfers_table
 from collector.processors.agent_stream.worker import Found, RuleWorker, Work
 from collector.processors.agent_transfers.grouping import (
@@ -32,8 +33,6 @@ MINUTE_NS = 60 * 10**9
 _MARGIN_NS = 5 * 10**9  # rules look at neighbouring records of at most a few seconds
 _MAX_ROUNDS = 64  # how far joins are followed from trace to trace: one run may be a chain of dozens
 _MAX_TRACES = 4096
-MAX_SPANS = 100_000
-"""Spans that are read and handed to the rules at once, and of one group: some hundreds of megabytes as objects."""
 
 Minute = tuple[str, int]  # service name, minutes since the epoch
 
@@ -48,6 +47,7 @@ class Evaluator:
     def __init__(self, storage: AgentStorage, worker: RuleWorker) -> None:
         self._storage = storage
         self._worker = worker
+        self._portion = Portion()
 
     def warm_up(self) -> None:
         """Get ready for an `evaluate` that is to come."""
@@ -60,19 +60,26 @@ class Evaluator:
         """
         found = self._groups(traces)
         sizes = self._sizes([trace for group in found for trace in group])
+        groups = [
+            tuple(part) for group in found for part in packed(group, lambda trace: sizes.get(trace, 0), MAX_SPANS)
+        ]
 
         def size_of(group: Sequence[bytes]) -> int:
             return sum(sizes.get(trace, 0) for trace in group)
 
-        groups = [
-            tuple(part) for group in found for part in packed(group, lambda trace: sizes.get(trace, 0), MAX_SPANS)
-        ]
-        for number, part in enumerate(packed(groups, size_of, MAX_SPANS) if groups else [[]]):
-            self._evaluate(part, () if number else minutes, sizes)
+        at_once = self._portion.spans
+        try:
+            for number, part in enumerate(packed(groups, size_of, at_once) if groups else [[]]):
+                self._evaluate(part, () if number else minutes, sizes)
+        except StorageUnavailable:
+            self._portion.failed()
+            raise
+        self._portion.succeeded()
         return len(found) + len(minutes)
 
     def _evaluate(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], sizes: Mapping[bytes, int]) -> None:
         work, days = self._work(groups, minutes, sizes)
+        self._portion.read(work.spans)
         found = self._worker.compute(work)
         names = [group[0].hex() for group in groups] + [service for service, _ in minutes]
         for name, fault in zip(names, found.faults, strict=True):
