@@ -265,6 +265,18 @@ def test_sums_and_means_stay_within_64_bits(store: AgentStorage) -> None:
     assert edge["latency_count"] == 1
 
 
+def test_rows_of_a_thousand_traces(store: AgentStorage) -> None:
+    """As many as a conversation's graph is of."""
+    traces = [number.to_bytes(16) for number in range(1_000)]
+    transfers = [transfer(number, trace_id, target_span_id=SPAN) for number, trace_id in enumerate(traces)]
+    replace(store, transfers, [run(number, "b", trace_id) for number, trace_id in enumerate(traces)], *traces)
+    assert store.find_transfers(TransferQuery(trace_ids=traces, limit=2_000)).num_rows == 1_000
+    assert store.transfer_edges(TransferQuery(trace_ids=traces))["transfers"].to_pylist() == [1_000]
+    assert store.agent_figures(RunQuery(trace_ids=traces))["runs"].to_pylist() == [1_000]
+    assert store.find_runs(RunQuery(trace_ids=traces)).num_rows == 1_000
+    assert store.find_runs(RunQuery(trace_ids=[])).num_rows == 0
+
+
 def test_traces_of_very_many_conversations(store: AgentStorage) -> None:
     names = [f"{number:036}" for number in range(5_000)] + ["é" * 1_000]
     rows = [agent_span(1, ONE, names[4_999]), agent_span(2, TWO, names[-1]), agent_span(3, ZERO, "another")]

@@ -29,7 +29,7 @@ from collector.processors.agent_transfers.model import LogRecord, Span, Transfer
 
 _NICENESS = 19
 GROUP_CPU_SECONDS = 30.0
-"""What the rules may take for one group; the largest trace they look at takes about two."""
+"""What the rules may take for one group; the largest traces that they look at take some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
