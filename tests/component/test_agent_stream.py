@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from collector.journal.checkpoint import Checkpoint
+from collector.processors.agent_stream import evaluate
 from collector.processors.agent_stream.evaluate import Evaluator
 from collector.processors.agent_stream.stage import EVALUATED_UNTIL, TransferSettings, TransferStage
 from collector.processors.agent_stream.worker import RuleWorker
@@ -218,6 +219,21 @@ def test_log_lines_with_and_without_a_trace(stream: Stream) -> None:
     assert stream.transfers(1, trace_id=(77).to_bytes(16))[0][:2] == ("3", "4")
     times = stream.engine.find_transfers(TransferQuery(from_agent="agent-1"))["time_unix_nano"].to_pylist()
     assert times == [START]
+
+
+def test_a_minute_of_more_records_than_fit_is_looked_at_in_part(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "MAX_RECORDS", 3)
+    request = ExportLogsServiceRequest()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    for number in range(5):
+        for minute in (0, 2):
+            record = records.add(time_unix_nano=START + (number + 60 * minute) * SECOND)
+            record.body.string_value = f"[agent transfer] a → b{number}"
+    stream.write(logs=table(Signal.LOGS, request, received_unix_nano=START))
+    found = stream.transfers(6)
+    assert [target for _, target, _, _ in found] == ["b0", "b0", "b1", "b1", "b2", "b2"]
 
 
 def test_conversations_and_filters(stream: Stream) -> None:

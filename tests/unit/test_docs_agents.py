@@ -7,8 +7,13 @@ from typing import get_args
 import yaml
 
 from collector.config.processors import AgentTransfers
+from collector.processors.agent_stream.evaluate import MAX_RECORDS
+from collector.processors.agent_stream.portion import MAX_SPANS
+from collector.processors.agent_stream.worker import GROUP_CPU_SECONDS
 from collector.processors.agent_transfers import grouping, options
+from collector.processors.agent_transfers.names import MAX_NAME_CHARS
 from collector.processors.agent_transfers.rules.registry import RULE_NAMES
+from collector.processors.agent_transfers.semantics_table import MAX_FIELD_CHARS
 from collector.query.agents.transfers import Kind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
@@ -41,7 +46,11 @@ def test_every_kind_is_explained() -> None:
 def test_limits_are_those_of_the_code() -> None:
     rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|", section("Limits"), re.MULTILINE))
     assert rows["spans of a trace that the rules look at"] == f"{grouping.MAX_GROUP_SPANS:,}"
-    assert rows["traces of one group"] == str(grouping.MAX_GROUP_TRACES)
+    assert rows["traces of one group"] == f"{grouping.MAX_GROUP_TRACES}, or {MAX_SPANS:,} spans"
+    assert rows["processor time of the rules for one group"] == f"{GROUP_CPU_SECONDS:.0f} s"
+    assert rows["log records without a trace, of one service in a minute"] == f"{MAX_RECORDS:,}"
+    assert rows["names of agents"] == f"{MAX_NAME_CHARS} characters"
+    assert rows["ids, users, models, providers and tools of agents"] == f"{MAX_FIELD_CHARS} characters"
     assert rows["a log line"] == f"{options.MAX_LINE_CHARS} characters"
     assert grouping.JOIN_GAP_NANO == 10 * 10**9
     assert grouping.JOIN_BUCKET_NANO == 3600 * 10**9

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -33,8 +34,18 @@ MINUTE_NS = 60 * 10**9
 _MARGIN_NS = 5 * 10**9  # rules look at neighbouring records of at most a few seconds
 _MAX_ROUNDS = 64  # how far joins are followed from trace to trace: one run may be a chain of dozens
 _MAX_TRACES = 4096
+MAX_RECORDS = 100_000
+"""Traceless log records of one minute, and of several at once: some hundreds of megabytes as objects."""
 
 Minute = tuple[str, int]  # service name, minutes since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was logged without a trace in a minute: AGENT_LOGS rows."""
+
+    minute: Minute
+    records: pa.Table
 
 
 class AgentStorage(TraceReader, AgentStore, Protocol):
@@ -69,17 +80,27 @@ class Evaluator:
 
         at_once = self._portion.spans
         try:
-            for number, part in enumerate(packed(groups, size_of, at_once) if groups else [[]]):
-                self._evaluate(part, () if number else minutes, sizes)
+            for part in packed(groups, size_of, at_once):
+                self._evaluate(part, (), sizes)
+            for some in packed(map(self._records, minutes), lambda told: told.records.num_rows, MAX_RECORDS):
+                self._evaluate([], some, sizes)
         except StorageUnavailable:
             self._portion.failed()
             raise
         self._portion.succeeded()
         return len(found) + len(minutes)
 
-    def _evaluate(self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], sizes: Mapping[bytes, int]) -> None:
-        work, days = self._work(groups, minutes, sizes)
-        self._portion.read(work.spans)
+    def _records(self, minute: Minute) -> Told:
+        """Return the first traceless records of a minute, and of the seconds around it."""
+        service, number = minute
+        span = TimeRange(max(number * MINUTE_NS - _MARGIN_NS, 0), (number + 1) * MINUTE_NS + _MARGIN_NS)
+        return Told(minute, self._storage.traceless_agent_logs(service, span).slice(0, MAX_RECORDS))
+
+    def _evaluate(self, groups: list[tuple[bytes, ...]], told: Sequence[Told], sizes: Mapping[bytes, int]) -> None:
+        minutes = [each.minute for each in told]
+        work, days = self._work(groups, told, sizes)
+        if groups:
+            self._portion.read(work.spans)
         found = self._worker.compute(work)
         names = [group[0].hex() for group in groups] + [service for service, _ in minutes]
         for name, fault in zip(names, found.faults, strict=True):
@@ -134,24 +155,22 @@ class Evaluator:
         return found
 
     def _work(
-        self, groups: list[tuple[bytes, ...]], minutes: Sequence[Minute], sizes: Mapping[bytes, int]
+        self, groups: list[tuple[bytes, ...]], told: Sequence[Told], sizes: Mapping[bytes, int]
     ) -> tuple[Work, Days]:
         members = [trace for group in groups for trace in group]
         spans = self._storage.get_traces([trace for trace in members if trace in sizes])
         tables = [self._storage.agent_logs(members)] if members else []
         traceless: list[tuple[int, ...]] = []
         start = tables[0].num_rows if tables else 0
-        for service, minute in minutes:
-            span = TimeRange(max(minute * MINUTE_NS - _MARGIN_NS, 0), (minute + 1) * MINUTE_NS + _MARGIN_NS)
-            records = self._storage.traceless_agent_logs(service, span)
-            traceless.append(tuple(range(start, start + records.num_rows)))
-            start += records.num_rows
-            tables.append(records)
+        for each in told:
+            traceless.append(tuple(range(start, start + each.records.num_rows)))
+            start += each.records.num_rows
+            tables.append(each.records)
         logs = pa.concat_tables(tables, promote_options="none") if tables else AGENT_LOGS.empty_table()
         days = {**_days(logs), **_days(spans)}
         days.update(
-            (_minute_key(minute), _minute_day(logs, rows))
-            for minute, rows in zip(minutes, traceless, strict=True)
+            (_minute_key(each.minute), _minute_day(logs, rows))
+            for each, rows in zip(told, traceless, strict=True)
             if rows
         )
         return Work(spans, logs, tuple(groups), tuple(traceless)), days
