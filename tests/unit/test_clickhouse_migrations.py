@@ -26,17 +26,6 @@ def test_an_interrupted_migration_is_run_again(port: Engine) -> None:
     assert migrate(port) == []
 
 
-def test_an_older_store_gets_the_settings_of_its_tables(port: Engine) -> None:
-    for table in ("spans", "logs"):
-        port.command(f"ALTER TABLE {table} RESET SETTING merge_selector_base")
-    port.command("ALTER TABLE schema_migrations DELETE WHERE version = 5 SETTINGS mutations_sync = 2")
-    assert migrate(port) == ["0005_merges"]
-    tables = port.query("SELECT engine_full FROM system.tables WHERE name IN ('spans', 'logs')")
-    settings = [text.decode() for text in tables["engine_full"].to_pylist()]
-    assert len(settings) == 2
-    assert all("merge_selector_base = 32" in text for text in settings)
-
-
 def test_a_store_from_the_future_is_refused(port: Engine) -> None:
     port.command("INSERT INTO schema_migrations (version, name) VALUES (9999, 'later')")
     with pytest.raises(StorageRejected, match="9999"):

@@ -7,6 +7,9 @@
 -- their sizes inline ('single_stream'): fewer files to write and fsync, and maps read a third faster. Small compressed
 -- blocks: a trace is a few rows of every column. What people read (hex ids, dates) is in views: alias columns would cost
 -- every query on the table half a millisecond.
+-- Parts are merged when some twenty of like size lie there (fewer, the more parts a day has), not five: under full load a
+-- row is rewritten half as often, which is a sixth of all processor time, and reads take no longer (measured). A merge
+-- holds a granule of each part; granules of at most 2 MB keep it small where spans are prompts.
 
 CREATE TABLE spans {on_cluster}
 (
@@ -56,10 +59,10 @@ ENGINE = {merge_tree}
 PARTITION BY day
 PRIMARY KEY intDiv(start_time_unix_nano, 1000000000)
 ORDER BY (intDiv(start_time_unix_nano, 1000000000), trace_id)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
+SETTINGS index_granularity = 1024, index_granularity_bytes = 2097152, fsync_after_insert = 1, fsync_part_directory = 1,
     {deduplication}, string_serialization_version = 'single_stream',
-    min_compress_block_size = 16384, max_compress_block_size = 131072, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 1;
+    min_compress_block_size = 16384, max_compress_block_size = 131072, merge_selector_base = 32,
+    min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 1;
 
 CREATE TABLE logs {on_cluster}
 (
@@ -90,10 +93,10 @@ CREATE TABLE logs {on_cluster}
 ENGINE = {merge_tree}
 PARTITION BY day
 ORDER BY (intDiv(event_time_unix_nano, 1000000000), service_name, event_time_unix_nano)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1,
+SETTINGS index_granularity = 1024, index_granularity_bytes = 2097152, fsync_after_insert = 1, fsync_part_directory = 1,
     {deduplication}, string_serialization_version = 'single_stream',
-    min_compress_block_size = 16384, max_compress_block_size = 131072, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 1;
+    min_compress_block_size = 16384, max_compress_block_size = 131072, merge_selector_base = 32,
+    min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 1;
 
 CREATE TABLE agent_spans {on_cluster}
 (
