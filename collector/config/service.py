@@ -41,7 +41,7 @@ class Ingest(Section):
     batch_rows: int = Field(
         default=98_304, ge=1, description="An insert has at most about this many rows; on PostgreSQL 65,536 at most."
     )
-    batch_size: Size = setting("96MiB", ge=1 << 20, description="An insert has at most about this many bytes.")
+    batch_size: Size = setting("48MiB", ge=1 << 20, description="An insert has at most about this many bytes.")
     batch_timeout: Duration = setting(
         "1s", gt=timedelta(0), description="Under load, an insert waits at most this long."
     )

@@ -22,7 +22,7 @@ class BatchLimits:
     """A batch is closed at the first of these."""
 
     max_rows: int = 98_304
-    max_bytes: int = 96 * 2**20
+    max_bytes: int = 48 * 2**20
     max_age_seconds: float = 1.0
     # When little has come in for the batch, it waits no longer than this; twice as long soon after another one was
     # closed: a trickle of small requests then costs half as many inserts, each about 25 ms of processor time.
