@@ -12,6 +12,7 @@ from storage.clickhouse.columns import AGENT_LOG_COLUMNS
 from storage.clickhouse.contexts import Contexts
 from storage.clickhouse.engine import Engine
 from storage.clickhouse.latest import latest
+from storage.packing import packed
 from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS, AGENT_SPANS
 
@@ -20,7 +21,7 @@ _TRACE_ID = "substring(s.trace_id, 1, 16) AS trace_id"
 # The end of a span, kept within 64 bits whatever the sender wrote; bitNot: 2**64 - 1 less this, unsigned.
 END = "s.start_time_unix_nano + least(toUInt64(greatest(s.duration_ns, 0)), bitNot(s.start_time_unix_nano))"
 
-_NAMES_AT_ONCE = 100_000  # bytes; in hex they are twice as long
+_NAMES_AT_ONCE = 100_000  # bytes; in hex they are twice as long, and the text of a query has 256 KiB at most
 _NAME_EXTRA = 6  # what surrounds a name, which is not doubled
 
 
@@ -78,7 +79,8 @@ class AgentItems:
     def of_conversations(self, conversation_ids: Sequence[str], time: TimeRange) -> list[bytes]:
         """See `AgentStore.traces_of_conversations`."""
         found: set[bytes] = set()
-        for names in _portions([name.encode() for name in conversation_ids]):
+        encoded = [name.encode() for name in conversation_ids]
+        for names in packed(encoded, lambda name: len(name) + _NAME_EXTRA, _NAMES_AT_ONCE):
             bindings = Bindings()
             named = one_of_ids("conversation_id", names)
             where = f"{named} AND {time_sql('start_time_unix_nano', time, bindings)}"
@@ -147,20 +149,6 @@ class AgentItems:
     def _ids(self, sql: str, bindings: Bindings) -> list[bytes]:
         ids: list[bytes] = self._engine.query(sql, bindings.parameters)["trace_id"].to_pylist()
         return ids
-
-
-def _portions(names: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Yield the names in lists that fit into the text of a query, which is 256 KiB at most."""
-    portion: list[bytes] = []
-    size = 0
-    for name in names:
-        if portion and size + len(name) + _NAME_EXTRA > _NAMES_AT_ONCE:
-            yield portion
-            portion, size = [], 0
-        portion.append(name)
-        size += len(name) + _NAME_EXTRA
-    if portion:
-        yield portion
 
 
 def _tuples(rows: pa.Table) -> Iterator[tuple[Any, ...]]:

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import structlog
 
 from collector.logging import described
-from collector.processors.agent_stream.packing import packed
 from collector.processors.agent_stream.portion import MAX_SPANS, Portion
 from collector.processors.agent_stream.tables import Days, runs_table, transfers_table
 from collector.processors.agent_stream.worker import Found, RuleWorker, Work
@@ -25,6 +24,7 @@ from collector.processors.agent_transfers.grouping import (
 from storage.agents import AgentStore
 from storage.api import TraceReader
 from storage.errors import StorageUnavailable
+from storage.packing import packed
 from storage.queries import TimeRange
 from storage.schemas import AGENT_LOGS
 
