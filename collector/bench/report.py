@@ -1,11 +1,11 @@
 """Results as tables for people, and as JSON for whoever compares runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise, zip_longest
 
 from rich.table import Table
 
-from collector.bench.figures import Spread, steadiness
+from collector.bench.figures import steadiness
 from collector.bench.ingest import SERIES_WINDOW_SECONDS, IngestResult
 from collector.bench.query import QueryResult, ReadResult
 from collector.bench.yardstick import InsertRate
@@ -24,36 +24,31 @@ def around(rates: Sequence[InsertRate]) -> list[float]:
 
 
 def ingest_table(results: Sequence[IngestResult], yardsticks: Sequence[float], title: str) -> Table:
-    """Return one row for each number of clients; `yardsticks` are rows per second, one for each or none at all."""
-    table = _table(
-        title,
-        "clients",
-        "acknowledged/s",
-        "queryable/s",
-        "of yardstick",
-        "per server CPU s",
-        "ack ms p50 / p99 / max",
-        "peak RSS MB",
-        "bytes each",
-        "queryable after s, loaded / idle, max",
-        "not acknowledged",
-        "generator CPU",
-    )
-    for result, yardstick in zip_longest(results, yardsticks):
-        ratio = f"{result.queryable_per_second / yardstick:.2f}" if yardstick else "–"
-        table.add_row(
-            str(result.clients),
-            f"{result.acknowledged_per_second:,.0f}",
-            f"{result.queryable_per_second:,.0f}",
-            ratio,
-            f"{result.items_per_cpu_second:,.0f}",
-            _milliseconds(result.ack_ms),
-            f"{result.peak_rss_bytes / _MIB:,.0f}",
-            f"{result.bytes_per_item:.1f}",
-            f"{result.fresh_loaded_seconds.max:.1f} / {result.fresh_idle_seconds.max:.2f}",
-            _verdicts(result),
-            f"{result.generator_cpu_share:.0%}",
-        )
+    """Return one column for each number of clients, so that 80 characters hold four of them.
+
+    `yardsticks` are rows per second, one for each result or none at all.
+    """
+    table = _table(title, "clients", *(str(result.clients) for result in results))
+    ratios = [
+        f"{result.queryable_per_second / yardstick:.2f}" if yardstick else "–"
+        for result, yardstick in zip_longest(results, yardsticks)
+    ]
+    rows: dict[str, Iterable[str]] = {
+        "acknowledged/s": (f"{result.acknowledged_per_second:,.0f}" for result in results),
+        "queryable/s": (f"{result.queryable_per_second:,.0f}" for result in results),
+        "… of yardstick": ratios,
+        "… per server CPU s": (f"{result.items_per_cpu_second:,.0f}" for result in results),
+        "ack ms, p50": (f"{result.ack_ms.p50:.1f}" for result in results),
+        "ack ms, p99 / max": (f"{result.ack_ms.p99:.0f} / {result.ack_ms.max:.0f}" for result in results),
+        "peak RSS, MB": (f"{result.peak_rss_bytes / _MIB:,.0f}" for result in results),
+        "bytes each": (f"{result.bytes_per_item:.1f}" for result in results),
+        "queryable after, s, max": (f"{result.fresh_loaded_seconds.max:.1f}" for result in results),
+        "… idle": (f"{result.fresh_idle_seconds.max:.2f}" for result in results),
+        "not acknowledged": map(_verdicts, results),
+        "generator CPU": (f"{result.generator_cpu_share:.0%}" for result in results),
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
     return table
 
 
@@ -101,10 +96,6 @@ def _table(title: str, first: str, *others: str) -> Table:
     for heading in others:
         table.add_column(heading, justify="right")
     return table
-
-
-def _milliseconds(ms: Spread) -> str:
-    return f"{ms.p50:.1f} / {ms.p99:.0f} / {ms.max:.0f}"
 
 
 def _verdicts(result: IngestResult) -> str:

@@ -3,6 +3,7 @@
 import io
 import os
 import random
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 
@@ -65,15 +66,15 @@ def test_disk_space_leaves_out_the_named_folder(tmp_path: Path):
     assert bytes_under(tmp_path) == 16384
 
 
-def drawn(*parts) -> str:
-    console = Console(file=io.StringIO(), width=300)
+def drawn(*parts, width: int = 300) -> str:
+    console = Console(file=io.StringIO(), width=width)
     for part in parts:
         console.print(part)
     return console.file.getvalue()
 
 
-def test_tables_show_the_ratio_to_the_yardstick_and_what_went_wrong():
-    result = IngestResult(
+def ingest_result() -> IngestResult:
+    return IngestResult(
         clients=4,
         items=1000,
         acknowledged_per_second=150_000.0,
@@ -90,11 +91,22 @@ def test_tables_show_the_ratio_to_the_yardstick_and_what_went_wrong():
         verdicts={"refused": 3},
         series=[100_000.0] * 12,
     )
+
+
+def test_tables_show_the_ratio_to_the_yardstick_and_what_went_wrong():
+    result = ingest_result()
     text = drawn(ingest_table([result], [240_000.0], "t"), *sustained_lines(result))
     assert "0.50" in text
     assert "3 refused, 2 acknowledged but missing" in text
     assert "last minute / first minute: 1.00" in text
     assert "240,000" in drawn(yardstick_table([InsertRate(65536, 240_000.0, nan)]))
+
+
+def test_four_numbers_of_clients_fit_a_terminal_and_a_file():
+    result = replace(ingest_result(), verdicts={}, missing_traces=0)
+    text = drawn(ingest_table([result] * 4, [240_000.0] * 4, "t"), width=80)
+    assert text.count("150,000") == text.count("40 / 50") == text.count("1,024") == 4
+    assert text.count("…") == len(["of yardstick", "per server CPU s", "idle"])
 
 
 def test_query_tables_show_both_rounds():
