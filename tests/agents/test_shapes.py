@@ -143,3 +143,29 @@ def test_a_delegation_without_a_tool_call_happens_when_the_target_starts() -> No
         ("researcher", 10_000_000),
         ("writer", 50_000_000),
     ]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_delegation_that_only_queues_the_task_is_told_once(inside: bool) -> None:
+    trace = Trace()
+    root = trace.span("workflow", 0, 200)
+    lead = trace.agent("lead", 1, 190 if inside else 40, root)
+    for at, worker in ((10, "writer"), (20, "editor")):
+        trace.tool(f"delegate_to_{worker}", at, at + 1, lead, **{"tool.call.arguments": '{"task": "the report"}'})
+    for at, worker in ((50, "writer"), (100, "editor")):
+        trace.agent(worker, at, at + 40, lead if inside else root)
+    found = rows(trace)
+    assert told(found) == [("lead", "writer", "delegation", True), ("lead", "editor", "delegation", True)]
+    assert [row.reason for row in found] == ["the report", "the report"]
+    assert all(row.target_span_id for row in found)
+
+
+def test_a_delegation_without_visible_run_does_not_take_the_run_of_another_call() -> None:
+    trace = Trace()
+    lead = trace.agent("lead", 0, 200)
+    trace.tool("delegate_to_writer", 10, 20, lead)
+    trace.agent("writer", 41, 59, trace.tool("draft_report", 40, 60, lead))
+    assert [(row.from_agent, row.to_agent, row.rule) for row in rows(trace)] == [
+        ("lead", "writer", "handoff_tool"),
+        ("lead", "writer", "agent_nesting"),
+    ]

@@ -227,5 +227,30 @@ class _Index:
         return trigger.runs_here or claims.group.component_of(trigger.index) not in self.components
 
 
+def answer_evident(claims: Claims) -> list[tuple[Activation, Trigger]]:
+    """Return delegations that only queued the task, each with the first run of its target after the call.
+
+    A run inside a tool call is that call's, and a call with model calls right below it was the delegation itself.
+    """
+    group = claims.group
+    waiting: dict[str, list[Activation]] = {}
+    for run in group.activations.real:
+        if run.number not in claims.by_run and group.tool_above(run.top) == ROOT:
+            for form in run.aliases:
+                waiting.setdefault(form, []).append(run)
+    starts = {form: [run.start for run in several] for form, several in waiting.items()}
+    found: dict[int, tuple[Activation, Trigger]] = {}
+    for trigger in claims.evident:
+        form = normal(trigger.target)
+        if form not in waiting or any(group.facts[below].is_llm for below in group.forest.children[trigger.index]):
+            continue
+        at = bisect_left(starts[form], trigger.end)
+        for run in waiting[form][at : at + _LOOK_BACK]:
+            if run.number not in found and _beside(group, trigger, run):
+                found[run.number] = run, trigger
+                break
+    return list(found.values())
+
+
 def _same_request(left: Trigger, right: Trigger) -> bool:
     return left.source_run == right.source_run and same_agent(left.target, right.target)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from collector.processors.agent_transfers.activations import Activation
-from collector.processors.agent_transfers.claims import Claims, settle
+from collector.processors.agent_transfers.claims import Claims, answer_evident, settle
 from collector.processors.agent_transfers.group import Group, prepare
 from collector.processors.agent_transfers.model import LogRecord, Span, Transfer
 from collector.processors.agent_transfers.names import MAX_NAME_CHARS, is_placeholder, stem
@@ -76,6 +76,11 @@ def _pairs(claims: Claims, options: Options) -> Iterator[tuple[Activation, Trigg
             if run.number not in claims.by_run and trigger in claims.open:
                 claims.claim(run.number, trigger)
                 claims.open.remove(trigger)
+    queued = answer_evident(claims)
+    for run, trigger in queued:
+        claims.claim(run.number, trigger)
+    answered_later = {trigger for _, trigger in queued}
+    claims.evident = [trigger for trigger in claims.evident if trigger not in answered_later]
     for rule, find in _CLAIMING:
         if rule not in options.disabled_rules:
             for run, trigger in list(find(claims)):
