@@ -169,3 +169,26 @@ def test_a_delegation_without_visible_run_does_not_take_the_run_of_another_call(
         ("lead", "writer", "handoff_tool"),
         ("lead", "writer", "agent_nesting"),
     ]
+
+
+@pytest.mark.parametrize("declared", ["writer", "agent"])
+def test_runs_are_named_by_the_span_that_created_the_agent(declared: str) -> None:
+    trace = Trace()
+    root = trace.span("POST /chat", 0, 100)
+    for at, (agent_id, name) in enumerate((("asst_1", "lead"), ("asst_2", declared))):
+        created = genai("create_agent", **{"agent.id": agent_id, "agent.name": name})
+        trace.span(f"create_agent {name}", at, at + 1, created, root)
+    outer = trace.span("invoke_agent", 10, 90, genai("invoke_agent", **{"agent.id": "asst_1"}), root)
+    inner = trace.span("invoke_agent", 20, 50, genai("invoke_agent", **{"agent.id": "asst_2"}), outer)
+    for run, at in ((outer, 11), (inner, 21)):
+        trace.span("chat m", at, at + 1, genai("chat"), run)
+    assert told(rows(trace)) == ([("lead", "writer", "delegation", True)] if declared == "writer" else [])
+
+
+def test_an_agent_id_that_goes_with_two_names_names_no_run() -> None:
+    trace = Trace()
+    lead = trace.agent("lead", 0, 100, **{"agent.id": "1"})
+    trace.agent("writer", 10, 20, lead, **{"agent.id": "1"})
+    run = trace.span("invoke_agent", 30, 50, genai("invoke_agent", **{"agent.id": "1"}), lead)
+    trace.span("chat m", 31, 32, genai("chat"), run)
+    assert told(rows(trace)) == [("lead", "writer", "delegation", True)]
