@@ -243,3 +243,26 @@ def test_a_record_cannot_make_rows_of_any_size() -> None:
     keys: dict[str, Value] = {"agent.name": long, "agent.id": long}
     (told_by_line,) = rows(logs=(log("Transferring to agent: b", keys=keys),))
     assert (told_by_line.from_agent, told_by_line.from_agent_id) == ("x" * 256, "x" * 1_000)
+
+
+@pytest.mark.parametrize("shape", ["tool", "nested", "sequence"])
+def test_a_line_long_before_the_target_starts_tells_the_same_transfer(shape: str) -> None:
+    trace = Trace()
+    root = trace.span("workflow", 0, 60_000)
+    lead = trace.agent("lead", 1, 50_000 if shape == "nested" else 6_000, root)
+    if shape == "tool":
+        trace.tool("transfer_to_writer", 1_000, 1_001, lead)
+    trace.agent("writer", 9_000, 40_000, lead if shape == "nested" else root)
+    line = log("[Agent Transfer] lead → writer", 5_000, lead)
+    assert [(row.from_agent, row.to_agent, row.signal) for row in rows(trace, logs=(line,))] == [
+        ("lead", "writer", "span")
+    ]
+
+
+def test_each_transfer_is_announced_by_one_early_line() -> None:
+    trace = Trace()
+    lead = trace.agent("lead", 1, 50_000)
+    trace.agent("writer", 9_000, 20_000, lead)
+    lines = tuple(log("[Agent Transfer] lead → writer", at, lead) for at in (1_000, 5_000, 15_000))
+    found = rows(trace, logs=lines)
+    assert [row.signal for row in found] == ["log", "span", "log"]

@@ -60,7 +60,7 @@ def detect_prepared(group: Group, logs_: Sequence[LogRecord], options: Options) 
     rows = [_row(group, answers, trigger, options, run) for run, trigger in _pairs(claims, options)]
     rows += [_row(group, answers, trigger, options, None, completed=False) for trigger in claims.open]
     rows += [_row(group, answers, trigger, options, None) for trigger in claims.evident]
-    told = _SpanRows(rows)
+    told = _SpanRows(group, rows)
     for transfer in logs.find(group, logs_, options):
         if not told.tells(transfer):
             rows.append(_log_row(group, transfer, options))
@@ -181,18 +181,39 @@ def _id(*parts: bytes | str | int) -> str:
 class _SpanRows:
     """Span transfers by trace and target, to find the ones a log line tells again."""
 
-    def __init__(self, rows: list[Transfer]) -> None:
+    def __init__(self, group: Group, rows: list[Transfer]) -> None:
+        self._group = group
         self._rows: dict[tuple[bytes, str], list[Transfer]] = {}
+        self._announced: set[str] = set()
         for row in rows:
             self._rows.setdefault((row.trace_id, stem(row.to_agent)), []).append(row)
 
     def tells(self, transfer: LogTransfer) -> bool:
-        """Tell whether a span transfer is the same as one that a log line tells."""
+        """Tell whether a span transfer is the same as one that a log line tells; lines come in order of time.
+
+        A line may also announce a transfer whose target starts much later: each transfer is announced once.
+        """
         if not transfer.record.trace_id:
             return False
-        near = self._rows.get((transfer.record.trace_id, stem(transfer.target)), [])
-        return any(
-            abs(row.time_unix_nano - transfer.record.time_unix_nano) <= _TOLD_TWICE_NANO
-            and (not transfer.source or not row.from_agent or stem(row.from_agent) == stem(transfer.source))
-            for row in near
-        )
+        at = transfer.record.time_unix_nano
+        same = [
+            row
+            for row in self._rows.get((transfer.record.trace_id, stem(transfer.target)), [])
+            if not transfer.source or not row.from_agent or stem(row.from_agent) == stem(transfer.source)
+        ]
+        if any(abs(row.time_unix_nano - at) <= _TOLD_TWICE_NANO for row in same):
+            return True
+        ahead = (row for row in same if row.id not in self._announced and self._is_under_way(row, at))
+        announced = min(ahead, key=lambda row: (row.time_unix_nano, row.id), default=None)
+        if announced is not None:
+            self._announced.add(announced.id)
+        return announced is not None
+
+    def _is_under_way(self, row: Transfer, at: int) -> bool:
+        """Tell whether a time is between the start of what caused a transfer and the start of its target."""
+        position, spans = self._group.forest.position, self._group.forest.spans
+        cause = position.get((row.trace_id, row.trigger_span_id))
+        target = position.get((row.target_trace_id or row.trace_id, row.target_span_id))
+        if cause is None or target is None:
+            return False
+        return spans[cause].start_time_unix_nano <= at <= spans[target].start_time_unix_nano
