@@ -266,3 +266,13 @@ def test_each_transfer_is_announced_by_one_early_line() -> None:
     lines = tuple(log("[Agent Transfer] lead → writer", at, lead) for at in (1_000, 5_000, 15_000))
     found = rows(trace, logs=lines)
     assert [row.signal for row in found] == ["log", "span", "log"]
+
+
+def test_a_line_counts_where_what_spans_tell_is_not_sure_enough() -> None:
+    trace = Trace()
+    root = trace.span("workflow", 0, 300)
+    lead = trace.agent("lead", 1, 60, root)
+    trace.agent("writer", 61, 80, root)
+    line = log("[Agent Transfer] lead → writer", 58, lead)
+    found = rows(trace, logs=(line,), options=make_options(min_confidence=0.7))
+    assert [(row.from_agent, row.to_agent, row.rule) for row in found] == [("lead", "writer", "log_arrow")]

@@ -60,12 +60,17 @@ def detect_prepared(group: Group, logs_: Sequence[LogRecord], options: Options) 
     rows = [_row(group, answers, trigger, options, run) for run, trigger in _pairs(claims, options)]
     rows += [_row(group, answers, trigger, options, None, completed=False) for trigger in claims.open]
     rows += [_row(group, answers, trigger, options, None) for trigger in claims.evident]
+    rows = [row for row in rows if _is_kept(row, options)]
     told = _SpanRows(group, rows)
     for transfer in logs.find(group, logs_, options):
         if not told.tells(transfer):
             rows.append(_log_row(group, transfer, options))
-    kept = {row.id: row for row in rows if row.confidence >= options.min_confidence and row.to_agent != row.from_agent}
+    kept = {row.id: row for row in rows if _is_kept(row, options)}
     return sorted(kept.values(), key=lambda row: (row.time_unix_nano, row.trace_id, row.id))
+
+
+def _is_kept(row: Transfer, options: Options) -> bool:
+    return row.confidence >= options.min_confidence and row.to_agent != row.from_agent
 
 
 def _pairs(claims: Claims, options: Options) -> Iterator[tuple[Activation, Trigger]]:
