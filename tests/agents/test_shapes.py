@@ -192,3 +192,24 @@ def test_an_agent_id_that_goes_with_two_names_names_no_run() -> None:
     run = trace.span("invoke_agent", 30, 50, genai("invoke_agent", **{"agent.id": "1"}), lead)
     trace.span("chat m", 31, 32, genai("chat"), run)
     assert told(rows(trace)) == [("lead", "writer", "delegation", True)]
+
+
+@pytest.mark.parametrize(("service", "completed"), [("billing", True), ("app", False)])
+def test_the_clock_of_the_service_that_is_handed_to_may_be_behind(service: str, completed: bool) -> None:
+    trace = Trace()
+    root = trace.span("POST /chat", 0, 300, scope="http")
+    trace.tool("transfer_to_billing", 130, 131, trace.agent("triage", 100, 140, root))
+    attributes = genai("invoke_agent", **{"agent.name": "billing"})
+    run = trace.span("invoke_agent billing", 95, 250, attributes, root, service=service)
+    trace.span("chat m", 96, 120, genai("chat"), run, service=service)
+    assert told(rows(trace)) == [("triage", "billing", "handoff", completed)]
+
+
+def test_a_run_of_another_service_that_ended_before_is_not_what_a_handoff_led_to() -> None:
+    trace = Trace()
+    root = trace.span("POST /chat", 0, 300, scope="http")
+    attributes = genai("invoke_agent", **{"agent.name": "billing"})
+    run = trace.span("invoke_agent billing", 10, 50, attributes, root, service="billing")
+    trace.span("chat m", 11, 20, genai("chat"), run, service="billing")
+    trace.tool("transfer_to_billing", 130, 131, trace.agent("triage", 100, 140, root))
+    assert told(rows(trace)) == [("triage", "billing", "handoff", False)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from collector.processors.agent_transfers.activations import NO_ACTIVATION, Activation
-from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
+from collector.processors.agent_transfers.group import CLOCK_SKEW_NANO, TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.names import normal, same_agent, stem
 from collector.processors.agent_transfers.rules.trigger import GRAPH_EDGE, Trigger
 from collector.processors.agent_transfers.tree import ROOT
@@ -34,13 +34,14 @@ def settle(group: Group, triggers: Iterable[Trigger]) -> Claims:
     """Match triggers with runs.
 
     In order: the run that is the span or runs below it; the run called like the target, each taking the latest
-    trigger before it; for triggers without a target the next run beside the source. Deterministic in the set of
-    triggers.
+    trigger before it, or by another service's clock in the middle of the run; for triggers without a target the
+    next run beside the source. Deterministic in the set of triggers.
     """
     ordered = sorted(triggers, key=lambda t: (t.time, t.index, t.rule, t.target))
     claims = Claims(group)
     rest = _claim_inside(claims, ordered)
     rest = _claim_named(claims, rest)
+    rest = _claim_early(claims, rest)
     rest = _claim_next(claims, rest)
     _sort_out(claims, rest)
     return claims
@@ -121,6 +122,36 @@ def _latest(
         elif _told_surer(trigger, best):
             return trigger
     return best
+
+
+def _claim_early(claims: Claims, triggers: list[Trigger]) -> list[Trigger]:
+    """Match triggers with runs of other services whose clock is behind: they seem to run already when asked for."""
+    group = claims.group
+    spans = group.forest.spans
+    waiting: dict[str, list[Activation]] = {}
+    for run in group.activations.real:
+        if run.number not in claims.by_run:
+            for form in run.aliases:
+                waiting.setdefault(form, []).append(run)
+    starts = {form: [run.start for run in several] for form, several in waiting.items()}
+    rest = []
+    for trigger in triggers:
+        form = normal(trigger.target)
+        at = bisect_right(starts.get(form, []), trigger.time)
+        early = (
+            run
+            for run in reversed(waiting.get(form, [])[max(0, at - _LOOK_BACK) : at])
+            if run.number not in claims.by_run
+            and trigger.time - CLOCK_SKEW_NANO <= run.start
+            and trigger.time <= run.end
+            and spans[run.top].service_name != spans[trigger.index].service_name
+            and _beside(group, trigger, run)
+        )
+        if trigger.target and (found := next(early, None)) is not None:
+            claims.claim(found.number, trigger)
+        else:
+            rest.append(trigger)
+    return rest
 
 
 def _told_surer(earlier: Trigger, later: Trigger) -> bool:

@@ -23,6 +23,9 @@ MAX_LINEAGE = 64
 TOLERANCE_NANO = 2_000_000
 """Clocks and rounding: how far a span may start before the one that caused it ended."""
 
+CLOCK_SKEW_NANO = 5_000_000_000
+"""How far the clocks of two services may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

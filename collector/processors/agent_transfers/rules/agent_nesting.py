@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.claims import Claims
-from collector.processors.agent_transfers.group import TOLERANCE_NANO, Group
+from collector.processors.agent_transfers.group import CLOCK_SKEW_NANO, TOLERANCE_NANO, Group
 from collector.processors.agent_transfers.identity.facts import Strength
 from collector.processors.agent_transfers.names import normal
 from collector.processors.agent_transfers.rules.arguments import task
@@ -15,8 +15,6 @@ from collector.processors.agent_transfers.rules.trigger import AGENT_AS_TOOL, DE
 from collector.processors.agent_transfers.tree import ROOT
 
 RULE = "agent_nesting"
-
-_CLOCK_SKEW_NANO = 5_000_000_000
 
 
 def find(claims: Claims) -> Iterator[tuple[Activation, Trigger]]:
@@ -52,4 +50,4 @@ def _started_too_late(group: Group, run: Activation, parent: Activation) -> bool
     """A run below one that had already ended got there by a context that leaked. Between services clocks may differ."""
     spans = group.forest.spans
     one_clock = spans[run.top].service_name == spans[parent.top].service_name
-    return run.start > parent.end + (TOLERANCE_NANO if one_clock else _CLOCK_SKEW_NANO)
+    return run.start > parent.end + (TOLERANCE_NANO if one_clock else CLOCK_SKEW_NANO)
