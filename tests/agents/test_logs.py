@@ -276,3 +276,9 @@ def test_a_line_counts_where_what_spans_tell_is_not_sure_enough() -> None:
     line = log("[Agent Transfer] lead → writer", 58, lead)
     found = rows(trace, logs=(line,), options=make_options(min_confidence=0.7))
     assert [(row.from_agent, row.to_agent, row.rule) for row in found] == [("lead", "writer", "log_arrow")]
+
+
+@pytest.mark.parametrize("task", ["the task of finding failed payments", "a task", "this question"])
+def test_the_task_behind_a_name_is_the_reason_and_no_part_of_the_name(task: str) -> None:
+    (row,) = rows(logs=(log(f"Agent 1 delegates to agent 2 {task}"),))
+    assert (row.from_agent, row.to_agent, row.reason, row.completed) == ("1", "2", task, True)

@@ -21,6 +21,7 @@ _ENDING = re.compile(
     r"(?: (?P<failed>(?:has )?(?:failed|rejected|denied|refused|aborted|cancel+ed|timed out|not possible|impossible)\b"
     r".{0,400})"
     r"| (?P<done>completed|succeeded|done|ok|finished|started|initiated)"
+    r"| (?P<task>(?:an?|the|this) (?:task|job|work|request|question)\b.{0,400})"
     r"| ?\((?P<note>[^()]{0,300})\))?(?<! )[.!…]{0,3}$",
     re.IGNORECASE,
 )
@@ -178,8 +179,11 @@ def _from_match(
         source = _speaker(group, record) or source_id
     said = _ENDING.match(ending)
     note = text(said.group("note") or said.group("failed")) if said else ""
+    task = text(said.group("task")) if said else ""
     failed = bool(said and said.group("failed")) or bool(_FAILED_NOTE.search(note))
-    return LogTransfer(record, rule, kind, source, source_id, target, "", not failed, note, 0.95 if source else 0.8)
+    return LogTransfer(
+        record, rule, kind, source, source_id, target, "", not failed, note or task, 0.95 if source else 0.8
+    )
 
 
 def _is_name(name: str) -> bool:
