@@ -36,7 +36,8 @@ def load(
     unresolved = {problem.path for problem in before}
     config = validate(raw, problems, spelled)
     if config is not None:
-        problems.extend(check(config, {section: raw.get(section) or {} for section in COMPONENT_TYPES}))
+        written = {section: raw.get(section) for section in COMPONENT_TYPES}
+        problems.extend(check(config, {section: ids for section, ids in written.items() if isinstance(ids, Mapping)}))
     # What an unset variable left behind is not worth a second line.
     problems = [*before, *(p for p in problems[len(before) :] if p.path not in unresolved)]
     if config is None or problems:

@@ -9,7 +9,7 @@ from collector.config.receivers import OtlpReceiver, ZipkinReceiver
 from collector.config.service import Pipeline
 from collector.config.values import Address
 
-Names = Mapping[str, Collection[str]]  # section → the ids written in it, valid or not
+Names = Mapping[str, Collection[str]]  # section → the ids written in it, valid or not; no key: not even a mapping
 
 
 def check(config: Config, defined: Names) -> list[Problem]:
@@ -21,7 +21,7 @@ def _extensions(config: Config, defined: Names) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, name in enumerate(config.service.extensions):
         path = f"service.extensions[{index}]"
-        if name not in defined["extensions"]:
+        if name not in defined.get("extensions", (name,)):
             yield Problem(path, f'"{name}": {unknown(name, list(defined["extensions"]), "extension")}')
         elif component_type(name) in seen:
             yield Problem(path, f'"{name}": only one extension of type "{component_type(name)}" can run')
@@ -57,7 +57,7 @@ def _names(defined: Names, path: str, pipeline: Pipeline) -> Iterator[Problem]:
     ):
         for index, name in enumerate(names):
             where = f"{path}.{role}[{index}]"
-            if name not in defined[role]:
+            if name not in defined.get(role, (name,)):
                 yield Problem(where, f'"{name}": {unknown(name, list(defined[role]), role[:-1])}')
             elif name in names[:index]:
                 yield Problem(where, f'"{name}" is here twice')

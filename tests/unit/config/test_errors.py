@@ -142,6 +142,12 @@ def test_sections_must_be_mappings(tmp_path: Path) -> None:
     assert found["extensions.query"] == "must be a mapping"
 
 
+@pytest.mark.parametrize("section", ["receivers", "processors", "exporters", "extensions"])
+@pytest.mark.parametrize("value", ["5", "true", "0", "false", "text", "[]", "[otlp]"])
+def test_what_a_section_that_is_no_mapping_lacks_is_not_listed(section: str, value: str) -> None:
+    assert faults(options=(f"{section}={value}",)) == {section: "must be a mapping of component ids to their settings"}
+
+
 def test_rules_and_patterns_are_checked_at_start() -> None:
     def fault(key: str, value: str) -> str:
         return faults(options=(f"processors.agent_transfers.{key}={value}",))[f"processors.agent_transfers.{key}"]
