@@ -16,7 +16,7 @@ from collector.bench.query import QueryPlan, run_query
 from collector.bench.report import around, best, ingest_table, query_tables, sustained_lines, yardstick_table
 from collector.bench.yardstick import INSERT_SIZES, InsertRate, YardstickSpec, measure_all
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _console = Console()
 
 Scratch = Annotated[Path, typer.Option("--data-dir", help="Folder for scratch data; must be on the disk to measure.")]

@@ -65,6 +65,7 @@ def test_help(command: list[str]) -> None:
 
     assert result.exit_code == 0
     assert "Usage: " in result.stdout
+    assert "completion" not in result.stdout
 
 
 @pytest.mark.parametrize("command", ["--version", "--help", "validate"])
