@@ -132,7 +132,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
 ) -> None:
     """Send a support desk of several services and agents, with logs, through the standard OTLP exporter."""
-    from collector.demo.run import DemoFailed, describe, send, serves_ui  # noqa: PLC0415
+    from collector.demo.run import DemoFailed, describe, send, serves_ui, wait_until_shown  # noqa: PLC0415
 
     try:
         sent = send(endpoint, conversations, seed)
@@ -142,7 +142,8 @@ def demo(
     query_url = query_url.rstrip("/")
     if ui_url is None and serves_ui(query_url):
         ui_url = query_url
-    typer.echo(describe(sent, query_url, ui_url and ui_url.rstrip("/")))
+    shown = wait_until_shown(sent, query_url)
+    typer.echo(describe(sent, query_url, ui_url and ui_url.rstrip("/"), shown))
 
 
 _AS_GIVEN = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}

@@ -15,6 +15,8 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from collector.demo.stage import Stage
 from collector.demo.story import Told, tell
 
+_POLL_SECONDS = 0.2
+
 
 class DemoFailed(Exception):
     """The demo could not be sent; the message says why, for people."""
@@ -56,8 +58,39 @@ def serves_ui(query_url: str) -> bool:
     return answer.status == 200 and answer.headers.get("content-type", "").startswith("text/html")
 
 
-def describe(sent: Sent, query_url: str, ui_url: str | None) -> str:
-    """Return what was sent and links to it, those of each turn first; without `ui_url` none to a Jaeger UI."""
+def wait_until_shown(sent: Sent, query_url: str, patience_seconds: float = 15.0) -> bool:
+    """Wait until the links lead somewhere: a trace's transfers are looked for once it has been quiet for a moment.
+
+    False: they are not there in time, or the query API cannot be asked.
+    """
+    wanted = [told for told in sent.told if told.transfers]
+    if not wanted:
+        return True
+    newest = wanted[-1]
+    deadline = time.monotonic() + patience_seconds
+    while (found := _transfers(query_url, newest.trace_id)) is not None and found < newest.transfers:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return found is not None
+
+
+def _transfers(query_url: str, trace_id: str) -> int | None:
+    """Return how many transfers of a trace can be read, None when there is no answer to that."""
+    try:
+        answer = urllib3.request(
+            "GET", f"{query_url}/api/v1/transfers", fields={"trace_id": trace_id}, timeout=5, retries=False
+        )
+        return len(answer.json()["transfers"]) if answer.status == 200 else None
+    except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError):
+        return None
+
+
+def describe(sent: Sent, query_url: str, ui_url: str | None, shown: bool = True) -> str:
+    """Return what was sent and links to it, those of each turn first; without `ui_url` none to a Jaeger UI.
+
+    `shown`: the transfers are there already.
+    """
     lines = [f"Sent {sent.spans} spans and {sent.logs} log records of {len(sent.told)} turns:", ""]
     for told in sent.told:
         conversation = quote(told.conversation_id, safe="")
@@ -74,6 +107,8 @@ def describe(sent: Sent, query_url: str, ui_url: str | None) -> str:
     lines.append(f"  everything   {everything}?service=web-frontend")
     lines.append(f"  who hands work to whom   {query_url}/api/v1/agents/graph")
     lines.append(f"  what each agent cost     {query_url}/api/v1/agents")
+    if not shown:
+        lines += ["", "Transfers, timelines and agents appear some seconds after the traces."]
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from collector.demo.cast import VERSIONS
-from collector.demo.run import DemoFailed, Sent, describe, send
+from collector.demo.run import DemoFailed, Sent, describe, send, wait_until_shown
 from collector.demo.stage import Stage
 from collector.demo.story import SCENES, Told, tell
 from collector.processors.agent_transfers.detect import detect, make_options
@@ -133,3 +133,10 @@ def test_links_go_where_something_answers(story: Story) -> None:
     assert "/trace/" not in describe(sent, "http://q", None)
     assert "http://q/api/v1/traces?service=web-frontend" in describe(sent, "http://q", None)
     assert f"http://ui/trace/{story.told[0].trace_id}" in describe(sent, "http://q", "http://ui")
+
+
+def test_links_that_lead_nowhere_yet_are_said(story: Story) -> None:
+    sent = Sent(tuple(story.told), 1, 1)
+    assert not wait_until_shown(sent, "http://127.0.0.1:1")
+    assert "some seconds after the traces" in describe(sent, "http://q", None, shown=False)
+    assert "some seconds after the traces" not in describe(sent, "http://q", None)
