@@ -18,6 +18,7 @@ from storage.attributes import ABSENT, STRING, from_any_value, to_any_value
 from storage.nested import is_too_deep
 
 _CACHED = 1024
+_AROUND_CONTEXT_VALUE = 3  # the group's envelope, the resource or scope, the attribute
 # A context over this size is parsed each time, so that the cache stays within some tens of megabytes at worst.
 _LARGEST_CACHED = 8 * 1024
 
@@ -138,10 +139,11 @@ def _readable(kind: type[_Envelope], raw: bytes) -> _Envelope:
         envelope = kind.FromString(raw)
     except DecodeError:
         return kind()
-    if is_too_deep(envelope):
+    around = 1 if kind is ResourceSpans else 2
+    if is_too_deep(envelope, around):
         context = envelope.resource if isinstance(envelope, ResourceSpans) else envelope.scope
         for pair in context.attributes:
-            if is_too_deep(pair.value):
+            if is_too_deep(pair.value, around + _AROUND_CONTEXT_VALUE):
                 pair.value.bytes_value = from_any_value(pair.value)[1]
     return envelope
 

@@ -38,8 +38,9 @@ _LENIENT_ARRAY = _lenient_class(ArrayValue)
 _LENIENT_KVLIST = _lenient_class(KeyValueList)
 
 
-# Protobuf parsers give up at 100 messages inside one another; the rest is for what stands around a value.
-MAX_DEPTH = 85
+# Protobuf parsers give up where more messages than this stand inside the outermost one.
+_MAX_DEPTH = 100
+_AROUND_VALUE = 7  # resource group, scope group, span, event, attribute, its value, and the outermost message
 
 
 def parse_array(raw: bytes) -> ArrayValue | None:
@@ -52,10 +53,10 @@ def parse_kvlist(raw: bytes) -> KeyValueList | None:
     return _parsed(KeyValueList, _LENIENT_KVLIST, raw)
 
 
-def is_too_deep(message: Message) -> bool:
-    """Tell whether more than `MAX_DEPTH` messages stand inside one another: other parsers might refuse it."""
+def is_too_deep(message: Message, around: int) -> bool:
+    """Tell whether protobuf parsers refuse an answer that has this message inside `around` others."""
     level: list[Message] = [message]
-    for _ in range(MAX_DEPTH):
+    for _ in range(_MAX_DEPTH + 1 - around):
         level = [part for each in level for part in _parts(each)]
         if not level:
             return False
@@ -76,7 +77,7 @@ def _parsed(strict: type[_M], lenient: type[Message], raw: bytes) -> _M | None:
         if repaired is None:
             return None
         message = strict.FromString(repaired)
-    return None if is_too_deep(message) else message
+    return None if is_too_deep(message, _AROUND_VALUE) else message
 
 
 def _repaired(lenient: type[Message], raw: bytes) -> bytes | None:
