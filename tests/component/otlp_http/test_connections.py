@@ -38,6 +38,17 @@ def test_one_connection_serves_many_requests_also_after_errors(received: Receive
         assert [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]] == [413, 200, 200, 200]
 
 
+@pytest.mark.parametrize("last", [b"HTTP/1.1\r\nconnection: close", b"HTTP/1.0"])
+def test_a_client_that_ends_its_connection_can_send_all_of_what_is_too_large_and_sees_413(
+    received: Received, last: bytes
+) -> None:
+    size = 16 * 2**20  # more than the kernel's buffers hold
+    head = HEAD.replace(b"HTTP/1.1", last) + b"content-length: %d\r\n\r\n" % size
+    with serving(received.ingest, settings(max_request_bytes=size - 1)) as (receiver, _):
+        answer = raw(receiver.port, head, *[bytes(2**20)] * 16)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_grpc_client_at_the_http_port_is_told_so_and_the_log_names_the_port(received: Received) -> None:
     opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(4) + b"\x04" + bytes(4)  # preface, empty SETTINGS frame
     with serving(received.ingest) as (receiver, client), capture_logs() as logged:
