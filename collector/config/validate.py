@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from collector.config.errors import Problem, unknown
+from collector.config.foreign import instead
 from collector.config.model import COMPONENT_TYPES, Config, component_type
 from collector.config.service import Pipeline, Service
 from collector.config.values import Section
@@ -48,7 +49,8 @@ def _components(
         path = f"{section}.{component_id}"
         model = types.get(component_type(component_id))
         if model is None or component_id.endswith("/"):
-            problems.append(Problem(path, unknown(component_type(component_id), types, "component type")))
+            kind = component_type(component_id)
+            problems.append(Problem(path, instead(section, kind) or unknown(kind, types, "component type")))
             continue
         component = _section(model, path, settings, problems, spelled)
         problems.extend(Problem(f"{path}.{key}", fault) for key, fault in model.misfits(settings))

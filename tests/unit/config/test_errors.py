@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from collector.config.foreign import instead
 from collector.config.load import load
+from collector.config.model import COMPONENT_TYPES
 from collector.config.values import parse_address
 from tests.unit.config.loading import GRPC, faults, write
 
@@ -38,7 +40,7 @@ def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
         "receivers.otlp.protocols.http.endpoint": 'write "host:port", such as "localhost:4317" or "0.0.0.0:4317"',
         "receivers.otlp.protocols.http.tls.cert_file": "there is no file /missing.pem",
         "receivers.otlp.protocols.http.tls.key_file": "field required",
-        "receivers.jaeger": "unknown component type; known: otlp, zipkin",
+        "receivers.jaeger": "Baton takes OTLP and Zipkin; let the sender export OTLP",
         "processors.agent_transfers.quiet_period": duration,
         "exporters.storage.engine": "input should be 'embedded', 'clickhouse' or 'postgres'",
         "exporters.storage.retention.traces": 'retention works in whole days: write "7d", or null to keep everything',
@@ -50,6 +52,37 @@ def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
         "service.pipelines": "every pipeline must end in the same one exporter of type storage",
         "service.extensions[1]": '"querry": unknown extension; did you mean "query"?',
     }
+
+
+def test_what_a_collector_has_and_baton_does_without_is_said_once(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        receivers: {otlp: {protocols: {grpc: }}, kafka: {}}
+        processors: {batch: {timeout: 1s}, memory_limiter/small: {check_interval: 1s}}
+        exporters: {storage: {}, debug: {verbosity: detailed}}
+        extensions: {health_check: {}, query: {}}
+        service:
+          extensions: [health_check, query]
+          pipelines:
+            traces: {receivers: [otlp], processors: [memory_limiter/small, batch], exporters: [debug, storage]}
+            logs: {receivers: [otlp], processors: [batch], exporters: [storage]}
+        """,
+    )
+    found = faults(path)
+    assert found.pop("receivers.kafka") == "unknown component type; known: otlp, zipkin"
+    assert list(found) == [
+        "processors.batch",
+        "processors.memory_limiter/small",
+        "exporters.debug",
+        "extensions.health_check",
+    ]
+    assert all(message.endswith("leave it out") for message in found.values())
+
+
+def test_no_component_of_batons_own_is_called_foreign() -> None:
+    for section, types in COMPONENT_TYPES.items():
+        assert not any(instead(section, kind) for kind in types)
 
 
 def test_pipelines_are_checked_beside_other_errors_of_service(tmp_path: Path) -> None:
