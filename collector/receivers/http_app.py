@@ -1,7 +1,7 @@
 """The OTLP/HTTP application (ASGI): from a request to its reply, or to a google.rpc.Status in the same encoding."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -95,7 +95,7 @@ class HttpApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. ASGI: only "http" scopes; anything unexpected is answered as retryable."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _combined(scope["headers"])
         origin = headers.get("origin")
         if self._cors.is_on and scope["method"] == "OPTIONS" and scope["path"] in self._paths:
             preflight = self._cors.preflight_headers(origin, headers.get("access-control-request-headers"))
@@ -193,6 +193,15 @@ class HttpApp:
             await send({"type": "http.response.body", "body": reply.body, "more_body": True})
             await unread.discard(self._settings.max_request_bytes, self._settings.body_seconds)
         await send({"type": "http.response.body", "body": b"" if unread is not None else reply.body})
+
+
+def _combined(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return header fields by name; the lines of one that is repeated are one list (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in lines:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _failed(error: Exception, encoding: Encoding | None) -> _Reply:

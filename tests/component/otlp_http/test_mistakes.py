@@ -1,5 +1,7 @@
 """Requests that the OTLP/HTTP receiver never takes: malformed, misdirected, in a type or coding it does not know."""
 
+import gzip
+
 from google.rpc.error_details_pb2 import BadRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
@@ -57,6 +59,14 @@ def test_wrong_path_method_type_and_coding_have_their_own_statuses(received: Rec
         coded = post(client, "/v1/traces", b"x", content_encoding="br")
         assert (coded.status_code, coded.headers["accept-encoding"]) == (415, "gzip, deflate, zstd")
         assert status_in(coded).code == 3
+
+
+def test_a_repeated_content_encoding_is_one_list(received: Received) -> None:
+    with serving(received.ingest) as (_, client):
+        headers = [("content-type", JSON), ("content-encoding", "gzip"), ("content-encoding", "identity")]
+        answer = client.post("/v1/traces", content=gzip.compress(JSON_TRACES), headers=headers)
+        assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "gzip, deflate, zstd")
+        assert "gzip, identity" in status_in(answer).message
 
 
 def test_a_signal_whose_pipeline_does_not_name_the_receiver_is_not_taken(received: Received) -> None:
