@@ -9,7 +9,7 @@ from collector.processors.agent_transfers.activations import Activation
 from collector.processors.agent_transfers.group import Group
 from collector.processors.agent_transfers.identity.langgraph import failed
 from collector.processors.agent_transfers.model import Span
-from collector.processors.agent_transfers.semantics import AgentFields, counted_model_calls
+from collector.processors.agent_transfers.semantics import AgentFields, counted_model_calls, has_counts
 from collector.processors.agent_transfers.tree import ROOT
 
 _MAX_INT64 = 2**63 - 1
@@ -49,6 +49,7 @@ def find_runs(group: Group) -> list[AgentRun]:
     """Return the runs of a prepared group, ordered by start."""
     spans = group.forest.spans
     counted = counted_model_calls(spans)
+    told_alone = _told_alone(group)
     by_number = {activation.number: _run(group, activation) for activation in group.activations.real}
     nameless: dict[bytes, AgentRun] = {}
     for index, span in enumerate(spans):
@@ -59,6 +60,8 @@ def find_runs(group: Group) -> list[AgentRun]:
             continue
         run = by_number[around.number] if around else _outside(nameless, span, fields)
         _account(run, group, index, spends)
+        if index in told_alone and not spends:
+            _spend(run, fields)
     found = [*by_number.values(), *nameless.values()]
     for run in found:
         _inherit(run, group, group.forest.position[run.trace_id, run.span_id])
@@ -111,9 +114,28 @@ def _account(run: AgentRun, group: Group, index: int, spends: bool) -> None:
         run.conversation_id = fields.conversation_id  # what a tool opens is another conversation
     if group.facts[index].is_tool and group.call[index] == index:
         run.tool_calls += 1
-    if not spends:
-        return
-    run.model_calls += 1
+    if spends:
+        run.model_calls += 1
+        _spend(run, fields)
+
+
+def _told_alone(group: Group) -> set[int]:
+    """Return the spans of runs that say what was spent where no span below them does, as hosted agents' do.
+
+    Where one below does, a run's own figures are their sum, or may be: nothing is counted twice.
+    """
+    telling = {index for index, facts in enumerate(group.facts) if has_counts(facts.fields)}
+    around: set[int] = set()
+    for index in telling:
+        for above in group.forest.ancestors(index):
+            if above in around:
+                break
+            around.add(above)
+    members = {member for activation in group.activations.real for member in activation.members}
+    return (telling & members) - around
+
+
+def _spend(run: AgentRun, fields: AgentFields) -> None:
     run.model = run.model or fields.model
     run.provider = run.provider or fields.provider
     run.input_tokens = _sum(run.input_tokens, fields.input_tokens)

@@ -204,7 +204,7 @@ def counted_model_calls(spans: Sequence[Span]) -> set[Key]:
         if span.parent_span_id != span.span_id:
             parents[key] = (span.trace_id, span.parent_span_id)
         if fields.is_model_call:
-            if _has_counts(fields):
+            if has_counts(fields):
                 spending.add(key)
             elif fields.model or any(said in span.attributes for said in _SAID_OUTRIGHT):
                 silent.add(key)
@@ -238,7 +238,8 @@ def _inside(calls: set[Key], others: set[Key], parents: Mapping[Key, Key], opera
     return {call for call in calls if known[call]}
 
 
-def _has_counts(fields: AgentFields) -> bool:
+def has_counts(fields: AgentFields) -> bool:
+    """Tell whether a span says what was spent."""
     return any(count is not None for count in (fields.input_tokens, fields.output_tokens, fields.cost_usd))
 
 
