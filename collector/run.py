@@ -29,7 +29,7 @@ def run(config: Config) -> int:
     except KeyboardInterrupt:
         return 130
     except (ListenError, UiError, JournalLocked, StorageUnavailable, StorageRejected, OSError, ValueError) as error:
-        sys.stderr.write(f"Baton cannot start: {error}\n")
+        sys.stderr.write(f"Baton cannot start: {_said(error)}\n")
         return 1
     spare_what_stays()
     stop = StopSignal()
@@ -43,3 +43,10 @@ def run(config: Config) -> int:
     service.close()
     _log.info("stopped")
     return 0
+
+
+def _said(error: Exception) -> str:
+    """Return an error as a sentence: the system's own have a number and no context."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror}: {error.filename}"
+    return str(error)

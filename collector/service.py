@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 
 from collector import settings
 from collector.answering import Answering
@@ -14,6 +15,7 @@ from collector.config.values import Address
 from collector.loop_thread import LoopThread
 from collector.metrics import Metrics
 from collector.pipeline.api import Ingest
+from collector.receivers.errors import ListenError
 from collector.receivers.listening import check_free
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.otlp_http import OtlpHttpReceiver
@@ -82,8 +84,8 @@ class Service:
         return replace(state, dead_threads=(*state.dead_threads, *self._answering.dead_threads()))
 
     def _start(self) -> Listening:
-        for _, address in endpoints(self._config):
-            check_free(address.host, address.port)  # a taken port is said before an engine is loaded for nothing
+        _check_addresses(self._config)
+        _make_folder(self._config.service.data_dir)
         metrics = Metrics(VERSION)
         self._storing = storing = Storing(self._config, metrics)
         self._undo.callback(storing.close)
@@ -141,3 +143,23 @@ class Service:
             receiver.drain()
         for receiver in self._receivers:
             receiver.close(RECEIVER_GRACE_SECONDS)
+
+
+def _check_addresses(config: Config) -> None:
+    """Say which addresses are taken, all at once, before an engine is loaded for nothing. Raises: ListenError."""
+    taken = []
+    for path, address in endpoints(config):
+        try:
+            check_free(address.host, address.port)
+        except ListenError as error:
+            taken.append(f"{error} ({path})")
+    if taken:
+        raise ListenError(f"{'; '.join(taken)}; --set KEY=HOST:PORT names another address")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot make the data folder {folder.absolute()}: {error.strerror}; --data-dir names another"
+        raise OSError(message) from error

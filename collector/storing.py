@@ -117,7 +117,6 @@ class Storing:
             log_prefilter=log_prefilter(pattern.expression for pattern in written.patterns.values()),
         )
         state = Checkpoint(config.service.data_dir / "transfers.json")
-        config.service.data_dir.mkdir(parents=True, exist_ok=True)
         stage = TransferStage(limits, self.storage, Evaluator(self.storage, worker), state)
         stage.start()
         undo.callback(stage.close)

@@ -161,8 +161,18 @@ def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path, key: str) -> None:
         result = failing("--data-dir", str(tmp_path), *elsewhere(), "--set", f"{key}.endpoint=127.0.0.1:{port}")
 
     assert result.returncode == 1
-    assert f"Baton cannot start: cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+    said = f"cannot listen on 127.0.0.1:{port}: Address already in use ({key}.endpoint)"
+    assert f"Baton cannot start: {said}; --set KEY=HOST:PORT names another address" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_every_taken_port_is_said_at_once(tmp_path: Path) -> None:
+    with create_server(("127.0.0.1", 0)) as one, create_server(("127.0.0.1", 0)) as two:
+        ports = [taken.getsockname()[1] for taken in (one, two)]
+        taken = zip(LISTENERS[:2], ports, strict=True)
+        options = [part for key, port in taken for part in ("--set", f"{key}.endpoint=127.0.0.1:{port}")]
+        result = failing("--data-dir", str(tmp_path), *elsewhere(), *options)
+    assert all(f"127.0.0.1:{port}: Address already in use" in result.stderr for port in ports)
 
 
 def test_a_bad_configuration_starts_nothing(tmp_path: Path) -> None:
@@ -179,7 +189,10 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     result = failing("--data-dir", str(tmp_path / "file" / "data"), *elsewhere())
 
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith("Baton cannot start: ")
+    folder = tmp_path / "file" / "data"
+    assert result.stderr.splitlines()[-1] == (
+        f"Baton cannot start: cannot make the data folder {folder}: Not a directory; --data-dir names another"
+    )
     assert "Traceback" not in result.stderr
 
 
