@@ -115,7 +115,7 @@ class HttpApp:
         finally:
             self._running -= 1
         reply.headers.extend(self._cors.headers_for(origin))
-        ends = scope["http_version"] == "1.0" or headers.get("connection", "").strip().lower() == "close"
+        ends = scope.get("http_version") == "1.0" or headers.get("connection", "").strip().lower() == "close"
         unread = ends and reply.status == 413 and not body.is_read and "expect" not in headers
         await self._send(send, reply, body if unread else None)
 
