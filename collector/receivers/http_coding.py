@@ -58,10 +58,11 @@ class _Zlib:
     def feed(self, data: bytes) -> Iterator[bytes]:
         data = self._head + data
         self._head = b""
-        while data:
+        held = False  # a full piece can leave the end of a raw stream inside zlib, with no input left to push it out
+        while data or held:
             if self._stream is None or self._stream.eof:
                 data = self._next_stream(data)
-            if self._stream is None or not data:
+            if self._stream is None or not (data or held):
                 return
             self._started = True
             try:
@@ -71,6 +72,7 @@ class _Zlib:
             if piece:
                 yield piece
             data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+            held = len(piece) == PIECE_BYTES and not self._stream.eof
 
     def _next_stream(self, data: bytes) -> bytes:
         """Begin a stream, if the data is one; return what is to be fed to it."""

@@ -60,6 +60,13 @@ def test_all_members_are_read(name: str) -> None:
     assert decode(encoding, [body[at : at + 1] for at in range(len(body))]) == b"one" + b"two" * 100_000
 
 
+@pytest.mark.parametrize("beyond", [0, 21, 100, 243, 258])
+def test_a_raw_stream_that_ends_just_beyond_a_piece_is_complete(beyond: int) -> None:
+    # All input is read with the first piece, and no checksum follows that would push the rest out.
+    data = b"a" * (PIECE_BYTES + beyond)
+    assert decode("deflate", [raw_deflate(data)]) == data
+
+
 def test_zero_padding_around_gzip_members_is_skipped() -> None:
     body = gzip.compress(b"one") + bytes(7) + gzip.compress(b"two") + bytes(512)
     assert decode("gzip", [body]) == b"onetwo"
