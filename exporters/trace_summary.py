@@ -21,6 +21,7 @@ COLUMNS = (
 )
 
 _STATUS_ERROR = 2
+_NO_PARENT = (b"", bytes(8))
 
 _Ints = npt.NDArray[np.int64]
 _UInts = npt.NDArray[np.uint64]
@@ -117,7 +118,7 @@ def _ends(starts: _UInts, durations: npt.NDArray[np.generic]) -> _UInts:
 
 def _roots(table: pa.Table, first: _Ints, segment: _Ints) -> list[tuple[str | None, str | None]]:
     """Return (service, name) of each trace's first span without a parent."""
-    parentless = np.flatnonzero(pc.equal(pc.binary_length(table["parent_span_id"]), 0).to_numpy())
+    parentless = np.flatnonzero(~_names_parent(table))
     with_root, position = np.unique(segment[parentless], return_index=True)
     rows = pa.array(parentless[position])
     services = table["service_name"].take(rows).to_pylist()
@@ -128,9 +129,17 @@ def _roots(table: pa.Table, first: _Ints, segment: _Ints) -> list[tuple[str | No
     return roots
 
 
+def _names_parent(table: pa.Table) -> _Bools:
+    """Return, for each row, whether it has a parent: as in OTLP's own readers, an id of zeros names none."""
+    column = table["parent_span_id"]
+    none = pc.is_in(column, value_set=pa.array(_NO_PARENT, column.type))
+    named: _Bools = pc.invert(none).to_numpy()
+    return named
+
+
 def _orphans(table: pa.Table, segment: _Ints) -> _Bools:
     """Return, for each row, whether its parent is named but missing from its trace."""
-    orphan: _Bools = pc.greater(pc.binary_length(table["parent_span_id"]), 0).to_numpy()
+    orphan = _names_parent(table)
     proper = pc.equal(pc.binary_length(table["parent_span_id"]), 8).to_numpy()
     if not proper.any():
         return orphan

@@ -87,3 +87,13 @@ def test_same_span_id_in_another_trace_is_not_a_parent() -> None:
     first, second = summarize(table([child, elsewhere]))
     assert (first.orphan_count, first.root_name) == (1, None)
     assert (second.orphan_count, second.root_name) == (0, "root")
+
+
+def test_a_parent_id_of_zeros_names_no_parent() -> None:
+    trace = b"t" * 16
+    rows = [
+        Row(trace, b"r" * 8, bytes(8), "root", 1, 5, 0, "shop"),
+        Row(trace, b"c" * 8, b"r" * 8, "child", 2, 1, 0, "shop"),
+    ]
+    [summary] = summarize(table(rows))
+    assert (summary.root_service, summary.root_name, summary.orphan_count) == ("shop", "root", 0)
