@@ -10,6 +10,7 @@ import structlog
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from collector.http_closing import LingeringTransport
 from collector.logging import RateLimited
 
 MAX_HEADER_BYTES = 2**16
@@ -28,26 +29,40 @@ class _LimitedProtocol(HttpToolsProtocol):
     A client that begins with HTTP/2 is turned away, and the log names the port that it mistook for a gRPC one. One that
     offers another protocol (`Upgrade: h2c`, as Java's own client does) is answered in HTTP/1.1: httptools would take
     its body for that protocol, and an export without its body looks like an empty one.
+
+    A client that is answered before it has sent all of its request, on a connection that ends with the answer, gets to
+    see it: see `LingeringTransport`.
     """
 
     _header_seconds: float
     _too_large: Callable[[bytes], Response]
+    transport: LingeringTransport  # type: ignore[assignment]
     url = b""  # as much as there is; uvicorn has none before the first request
+    _is_reading = False
     _timer: asyncio.TimerHandle | None = None
     _bytes_around_body = 0
     _declines_upgrade = False
     _unread = b""  # the request that offers an upgrade, without the offer, and what came behind it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        lingering = LingeringTransport(transport, lambda: self._is_reading)
+        super().connection_made(lingering)  # type: ignore[arg-type]
         self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self.transport.stop_waiting()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        if self.transport.is_lingering:
+            self.transport.close_now()
+        else:
+            super().shutdown()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_reading = True
         if self.cycle is not None:  # where in the data the next request begins is not known
             self._bytes_around_body = 0
         if self._timer is None:
@@ -62,6 +77,7 @@ class _LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._declines_upgrade:
+            self._is_reading = False
             super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -69,6 +85,9 @@ class _LimitedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_lingering:
+            self.transport.discarded()
+            return
         if data.startswith(_HTTP2_PREFACE):
             _log.warning("http2_on_an_http1_port", port=self.transport.get_extra_info("sockname")[1])
             self.send_400_response(_NOT_HTTP2)
@@ -80,6 +99,10 @@ class _LimitedProtocol(HttpToolsProtocol):
             data = self._unread
         if self._bytes_around_body > MAX_HEADER_BYTES and not self.transport.is_closing():
             self._refuse()
+
+    def send_400_response(self, msg: str) -> None:
+        self._is_reading = True
+        super().send_400_response(msg)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Keep the request for another parser, which does not see the offer; uvicorn ends here after an offer."""
@@ -97,7 +120,7 @@ class _LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _await_headers(self) -> None:
-        self._timer = self.loop.call_later(self._header_seconds, self.transport.close)
+        self._timer = self.loop.call_later(self._header_seconds, self.transport.close_now)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -54,26 +54,6 @@ class _Reply:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
-class _Body:
-    """Passes on the events of a request's body, and knows whether all of it was read."""
-
-    def __init__(self, receive: Receive) -> None:
-        self.is_read = False
-        self._receive = receive
-
-    async def receive(self) -> MutableMapping[str, Any]:
-        event = await self._receive()
-        self.is_read = not event.get("more_body", False)
-        return event
-
-    async def discard(self, max_bytes: int, seconds: float) -> None:
-        """Read what is left, within limits."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not self.is_read and max_bytes > 0:
-                    max_bytes -= len((await self.receive()).get("body", b""))
-
-
 class HttpApp:
     """Serves the export paths. Used on one event loop; `is_draining` may be set from any thread."""
 
@@ -102,10 +82,9 @@ class HttpApp:
             await self._send(send, _Reply(204, Encoding.JSON, b"", preflight))
             return
         encoding = _MEDIA_TYPES.get(headers.get("content-type", "").partition(";")[0].strip().lower())
-        body = _Body(receive)
         self._running += 1
         try:
-            reply = await self._export(scope, headers, encoding, body.receive)
+            reply = await self._export(scope, headers, encoding, receive)
         except Disconnected:
             return
         except asyncio.CancelledError:  # grace is over; uvicorn would answer 500, which clients drop
@@ -115,9 +94,7 @@ class HttpApp:
         finally:
             self._running -= 1
         reply.headers.extend(self._cors.headers_for(origin))
-        ends = scope.get("http_version") == "1.0" or headers.get("connection", "").strip().lower() == "close"
-        unread = ends and reply.status == 413 and not body.is_read and "expect" not in headers
-        await self._send(send, reply, body if unread else None)
+        await self._send(send, reply)
 
     async def _export(
         self, scope: Scope, headers: Mapping[str, str], encoding: Encoding | None, receive: Receive
@@ -182,17 +159,14 @@ class HttpApp:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._workers, work)
 
-    async def _send(self, send: Send, reply: _Reply, unread: "_Body | None" = None) -> None:
+    async def _send(self, send: Send, reply: _Reply) -> None:
         headers = [(b"content-length", b"%d" % len(reply.body)), *reply.headers]
         if reply.status != 204:
             headers.insert(0, (b"content-type", reply.encoding.value.encode()))
         if self.is_draining:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if unread is not None:  # to close now would reset the connection, and the reply might never be seen
-            await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-            await unread.discard(self._settings.max_request_bytes, self._settings.body_seconds)
-        await send({"type": "http.response.body", "body": b"" if unread is not None else reply.body})
+        await send({"type": "http.response.body", "body": reply.body})
 
 
 def _combined(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -5,12 +5,14 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from collector.pipeline.api import Outcome
+from collector.receivers.auth import ApiKeys
 from collector.receivers.errors import ListenError
 from collector.receivers.otlp_http import OtlpHttpReceiver
 from tests.component.otlp_http.posts import (
@@ -47,6 +49,51 @@ def test_a_client_that_ends_its_connection_can_send_all_of_what_is_too_large_and
     with serving(received.ingest, settings(max_request_bytes=size - 1)) as (receiver, _):
         answer = raw(receiver.port, head, *[bytes(2**20)] * 16)
     assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("last", [b"HTTP/1.1\r\nconnection: close", b"HTTP/1.0"])
+@pytest.mark.parametrize(("field", "status"), [(b"x: y", b"401"), (b"x-api-key: right", b"415")])
+def test_a_client_that_ends_its_connection_sees_why_it_is_refused_before_its_body_is_read(
+    received: Received, last: bytes, field: bytes, status: bytes
+) -> None:
+    size = 16 * 2**20
+    head = HEAD.replace(b"HTTP/1.1", last).replace(b"application/json", b"text/plain")
+    head += b"%b\r\ncontent-length: %d\r\n\r\n" % (field, size)
+    with serving(received.ingest, auth=ApiKeys(["right"])) as (receiver, _):
+        answer = raw(receiver.port, head, *[bytes(2**20)] * 16)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+def test_what_is_no_http_is_told_so_however_much_comes(received: Received) -> None:
+    with serving(received.ingest) as (receiver, _):
+        answer = raw(receiver.port, b"\x16\x03\x01", *[bytes(2**20)] * 16)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_client_that_goes_on_sending_after_its_answer_does_not_hold_up_the_end(received: Received) -> None:
+    head = HEAD.replace(b"application/json", b"text/plain") + b"connection: close\r\ncontent-length: 1000\r\n\r\n"
+    closed = threading.Event()
+
+    def is_cut_short(connection: socket.socket) -> bool:
+        with suppress(OSError):
+            for _ in range(75):
+                connection.sendall(b" ")
+                if closed.wait(0.2):
+                    return True
+            return False
+        return True
+
+    with (
+        serving(received.ingest) as (receiver, _),
+        ThreadPoolExecutor(1) as other,
+        socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection,
+    ):
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 415 ")
+        sending = other.submit(is_cut_short, connection)
+        receiver.close(20.0)
+        closed.set()
+        assert sending.result()
 
 
 def test_a_grpc_client_at_the_http_port_is_told_so_and_the_log_names_the_port(received: Received) -> None:
