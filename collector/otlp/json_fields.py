@@ -10,6 +10,7 @@ import binascii
 import struct
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from math import isinf
 
 Encoder = Callable[[object], bytes]
 
@@ -146,9 +147,10 @@ def double(number: int, explicit: bool) -> Encoder:
     pack = struct.Struct("<d").pack
 
     def encode(value: object) -> bytes:
-        if type(value) is not float:
-            value = _float(value)
-        raw = pack(value)
+        real = value if type(value) is float else _float(value)
+        if isinf(real) and type(value) is not str:
+            raise FieldError("expected a number that a double can hold")
+        raw = pack(real)
         return key + raw if explicit or raw != b"\0" * 8 else b""
 
     return encode
@@ -213,12 +215,14 @@ def _integer(value: object) -> int:
 
 
 def _float(value: object) -> float:
-    """Return a JSON value as a double; integers beyond its range are an error, not infinity."""
+    """Return a JSON value as a double; numbers beyond its range are an error, not infinity."""
     if type(value) is str and value in _FLOAT_WORDS:
         return _FLOAT_WORDS[value]
     try:
         if type(value) is int or (type(value) is str and value[-1:].isdigit() and "_" not in value):
-            return float(value)
+            number = float(value)
+            if not isinf(number):
+                return number
     except (ValueError, OverflowError):
         pass
     raise FieldError(f"expected a number, got {kind_of(value)} that is none")

@@ -68,9 +68,15 @@ def test_doubles_may_be_words_strings_or_integers() -> None:
     assert value_of({"doubleValue": "1.5"}).value.double_value == 1.5
     assert value_of({"doubleValue": 3}).value.double_value == 3.0
     assert math.copysign(1, value_of({"doubleValue": -0.0}).value.double_value) == -1
-    for bad in ("inf", "nan", "1_0", "", "x", True, 10**400):
+    for bad in ("inf", "nan", "1_0", "", "x", True, 10**400, "1e400", "-1e400"):
         with pytest.raises(Rejected):
             value_of({"doubleValue": bad})
+
+
+def test_a_number_that_no_double_holds_is_rejected_with_its_path() -> None:
+    body = json.dumps(one_span(attributes=[{"key": "a", "value": {"doubleValue": 9}}])).replace("9}", "1e999}")
+    with pytest.raises(Rejected, match=r"attributes\[0\].value.doubleValue: expected a number that a double can hold"):
+        traces(body.encode())
 
 
 @pytest.mark.parametrize("text", ["-_8=", "-_8", "+/8=", "+/8"])
