@@ -81,4 +81,11 @@ def _ordered(rows: pa.Table, keys: _Keys) -> pa.Table:
     order = np.lexsort((keys.span, keys.start, keys.place))
     if np.array_equal(order, np.arange(len(order))):
         return rows  # as most traces are stored; copying a few rows of every column takes longer than looking
-    return rows.take(pa.array(order))
+    places = pa.array(order)
+    return pa.Table.from_arrays([_taken(column, places) for column in rows.columns], schema=rows.schema)
+
+
+def _taken(column: pa.ChunkedArray, places: pa.Array) -> pa.ChunkedArray:
+    if pa.types.is_list(column.type) and not any(len(chunk.values) for chunk in column.chunks):
+        return column  # all its lists are empty
+    return column.take(places)

@@ -1,5 +1,7 @@
 """From what the engine answers to the port's Arrow schemas: views where the bytes allow it, copies where not."""
 
+from functools import cache
+
 import pyarrow as pa
 
 TEXT_TYPES = (pa.string(), pa.binary())
@@ -30,8 +32,15 @@ def convert(array: pa.Array, target: pa.DataType) -> pa.Array:  # noqa: PLR0911 
         keys, items = convert(array.keys, target.key_type), convert(array.items, target.item_type)
         return pa.MapArray.from_arrays(array.offsets, keys, items)
     if pa.types.is_list(target):
-        return pa.ListArray.from_arrays(array.offsets, convert(array.values, target.value_type))
+        values = array.values  # of most, none: links, events
+        values = convert(values, target.value_type) if len(values) else _none_of(target.value_type)
+        return pa.ListArray.from_arrays(array.offsets, values)
     if pa.types.is_struct(target):
         parts = [convert(array.field(field.name), field.type) for field in target]
         return pa.StructArray.from_arrays(parts, fields=list(target))
     return array.cast(target)
+
+
+@cache
+def _none_of(kind: pa.DataType) -> pa.Array:
+    return pa.array([], kind)
