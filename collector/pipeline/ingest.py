@@ -29,6 +29,7 @@ from collector.pipeline.store import StoreStage
 from storage.queries import Signal
 
 _log = structlog.get_logger(__name__)
+_RECALLED_SEGMENTS = 3  # a request that a crash left without its answer was made durable a moment before
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class IngestPipeline:
         self._thread = threading.Thread(target=self._loop, name="baton-intake")
 
     def start(self) -> None:
-        """Start the threads; what an earlier process left in the journal is stored first."""
+        """Start the threads; what an earlier process left in the journal is stored first. Raises OSError."""
+        self._recall()
         self._store.start()
         self._thread.start()
 
@@ -87,6 +89,12 @@ class IngestPipeline:
         self._thread.join()
         self._store.close(timeout_seconds)
         self._journal.close()
+
+    def _recall(self) -> None:
+        """Remember the last requests of an earlier process: clients send again what it had no time to answer."""
+        for segment in self._journal.pending()[-_RECALLED_SEGMENTS:]:
+            records = self._journal.read(segment)
+            self._recent.add([self._recent.digest(record.body) for record in records if record.signal is Signal.TRACES])
 
     def _loop(self) -> None:
         decoder, contexts, settings = Decoder(), Contexts(), self._settings

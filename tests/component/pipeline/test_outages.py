@@ -73,6 +73,18 @@ def test_a_crash_between_the_write_and_its_record_stores_nothing_twice(running: 
     assert running.totals(Signal.LOGS) == (1, 1, {}, 0)
 
 
+def test_a_request_whose_answer_a_crash_kept_back_is_stored_once_when_it_is_sent_again(running: Running) -> None:
+    running.writer.error = StorageUnavailable("gone")
+    body = trace(77)
+    running.send(Signal.TRACES, body)  # on disk; a crash now, and the client has no answer
+    running.stop(flush_seconds=0.1)
+    running.writer.error = None
+    running.start()
+    assert running.send(Signal.TRACES, body) == Outcome(2)
+    running.settle()
+    assert running.totals() == (4, 2, {"duplicate": 2}, 0)
+
+
 def test_a_batch_that_storage_never_takes_is_kept_aside_and_does_not_block_others(running: Running) -> None:
     running.writer.error = StorageRejected("never")
     running.send(Signal.TRACES, trace(70))
