@@ -11,7 +11,7 @@ from storage.agents import AgentStorage
 from storage.queries import LogQuery, TraceQuery
 from tests.contract.conftest import Child
 from tests.contract.engines import EXCLUSIVE
-from tests.contract.items import ALL_TIME, batch, log, numbered_batch, span
+from tests.contract.items import ALL_TIME, NOW, batch, log, numbered_batch, span
 
 ROWS = 3_000
 
@@ -30,6 +30,13 @@ def test_the_same_batch_twice_is_stored_once(store: AgentStorage) -> None:
         store.write(batch(rows, [log() for _ in range(5)], id="same"))
     assert store.overview(ALL_TIME).spans == 5
     assert store.find_logs(LogQuery(ALL_TIME)).records.num_rows == 5
+
+
+def test_the_same_batch_twice_is_stored_once_however_large_its_records_are(store: AgentStorage) -> None:
+    records = [log(str(number) * 2_000_000, event_time_unix_nano=NOW + number) for number in range(10, 30)]
+    for _ in range(2):
+        store.write(batch(logs=records, id="large"))
+    assert store.overview(ALL_TIME).logs == 20
 
 
 def test_equal_rows_in_other_batches_are_rows_of_their_own(store: AgentStorage) -> None:
