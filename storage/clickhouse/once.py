@@ -2,6 +2,7 @@
 
 The engine notes a deduplication token before it makes the part visible: a kill between the two leaves a token without
 rows, and a later insert under that token would be swallowed. So a repeated token is taken as a claim to be checked.
+It remembers a token for each day of an insert, and of many days only the last: those are looked for before each insert.
 """
 
 import zlib
@@ -13,6 +14,7 @@ from storage.clickhouse.bindings import Bindings
 from storage.clickhouse.engine import Engine, Settings
 
 _SAMPLE = 16
+_REMEMBERED_DAYS = 200  # the smallest window is 1,000, and a batch of huge items is a few inserts
 
 _HASHED = ("service_name", "body")  # of any length: a query may have so many bytes of them, and so much memory
 
@@ -30,9 +32,12 @@ _KEYS = {
 
 def insert_once(engine: Engine, table: str, columns: list[str], rows: pa.Table, token: str) -> None:
     """Insert rows under a token. When the token was seen before, insert those days again that are not there."""
-    if not rows.num_rows or engine.insert(table, columns, rows, token):
+    if not rows.num_rows:
         return
-    for day in sorted(pc.unique(rows.column("day")).to_pylist()):
+    days = sorted(pc.unique(rows.column("day")).to_pylist())
+    if len(days) <= _REMEMBERED_DAYS and engine.insert(table, columns, rows, token):
+        return
+    for day in days:
         part = rows.filter(pc.equal(rows.column("day"), pa.scalar(day, pa.date32())))
         attempt = 0
         while not _present(engine, table, part):
