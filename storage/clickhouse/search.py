@@ -83,13 +83,13 @@ class _MatchingSpans:
     def newer(self, trace_ids: Sequence[bytes], after: TraceCursor, time: TimeRange) -> set[bytes]:
         """See `MatchingSpans.newer`."""
         bindings = self.bindings.copy()
-        edge = bindings.unsigned(after.newest_match_unix_nano)
+        edge, trace_id = bindings.unsigned(after.newest_match_unix_nano), id_list([after.trace_id])
         rows = self.engine.query(
             f"""
             SELECT DISTINCT trace_id FROM spans
             PREWHERE {one_of_ids("trace_id", trace_ids)}
-            WHERE {time_sql("start_time_unix_nano", time, bindings)} AND start_time_unix_nano > {edge}
-                AND {self.sql}
+            WHERE {time_sql("start_time_unix_nano", time, bindings)} AND {self.sql}
+                AND (start_time_unix_nano > {edge} OR trace_id >= {trace_id})
             """,
             bindings.parameters,
         )

@@ -1,6 +1,7 @@
 """Trace search: one span satisfies all, order, paging, whole traces."""
 
 import random
+from dataclasses import replace
 
 from storage.agents import AgentStorage
 from storage.queries import Condition, Op, TimeRange, TraceCursor, TraceMatch, TraceQuery
@@ -102,6 +103,24 @@ def test_pages_neither_skip_nor_repeat(store: AgentStorage) -> None:
     for limit in (1_000, 90, 7):
         found = pages(store, TraceQuery(ALL_TIME, limit=limit))
         assert [(match.newest_match_unix_nano, match.trace_id) for match in found] == expected
+
+
+def test_a_trace_that_ends_a_page_does_not_come_again_from_an_older_window(store: AgentStorage) -> None:
+    """Two matches of one trace, more spans between them than a search looks at first."""
+    long, rare = trace_id(915_000), [trace_id(915_001 + number) for number in range(3)]
+    rows = [span(start_time_unix_nano=NOW - (number + 1) * SECOND // 100) for number in range(17_000)]
+    rows += [span(trace_id=long, name="rare", start_time_unix_nano=NOW - ago * SECOND) for ago in (0, 200)]
+    rows += [
+        span(trace_id=identity, name="rare", start_time_unix_nano=NOW - ago * SECOND)
+        for identity, ago in zip(rare, (1, 190, 210), strict=True)
+    ]
+    store.write(batch(rows))
+    query = TraceQuery(ALL_TIME, span_name="rare", limit=1)
+    first = store.find_traces(query)
+    assert [match.trace_id for match in first] == [long]
+    after = TraceCursor(first[0].newest_match_unix_nano, long)
+    rest = store.find_traces(replace(query, limit=20, after=after))
+    assert [match.trace_id for match in rest] == rare
 
 
 def test_pages_hold_while_newer_spans_arrive(store: AgentStorage) -> None:
