@@ -78,7 +78,7 @@ def search(deps: QueryDependencies, parameters: LogSearch) -> tuple[pa.Table, st
     page = deps.storage.find_logs(_placed(parameters.query(time, limit), after, parameters.order))
     if page.next is None:
         return page.records, None
-    if parameters.order == "newest":
+    if parameters.order == "newest" and after is None:
         time = pinned(time, int(page.records["event_time_unix_nano"][0].as_py()), now)
     return page.records, write_log_cursor(page.next, time, parameters.fingerprint())
 

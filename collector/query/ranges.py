@@ -20,7 +20,5 @@ def read_range(start: str | None, end: str | None, now_unix_nano: int) -> TimeRa
 
 
 def pinned(time: TimeRange, newest_unix_nano: int, now_unix_nano: int) -> TimeRange:
-    """Close an open end behind what the first page showed, so that later pages do not see what arrives meanwhile."""
-    if time.end != EVERYTHING.end:
-        return time
-    return TimeRange(time.start, min(max(newest_unix_nano + 1, now_unix_nano), EVERYTHING.end))
+    """Close the range of a first page behind what it showed, so that later pages do not see what arrives meanwhile."""
+    return TimeRange(time.start, min(max(newest_unix_nano + 1, now_unix_nano), time.end))

@@ -89,7 +89,7 @@ def search(deps: QueryDependencies, parameters: TraceSearch) -> dict[str, Any]:
     cursor = None
     if len(matches) == query.limit:
         last = TraceCursor(matches[-1].newest_match_unix_nano, matches[-1].trace_id)
-        time = pinned(query.time, matches[0].newest_match_unix_nano, now)
+        time = query.time if query.after else pinned(query.time, matches[0].newest_match_unix_nano, now)
         cursor = write_trace_cursor(last, time, parameters.fingerprint())
     return {"traces": rows(matches, summarize(spans)), "next_cursor": cursor}
 

@@ -63,7 +63,7 @@ def search(deps: QueryDependencies, parameters: ConversationSearch) -> dict[str,
     page = found[: parameters.limit]
     cursor = None
     if len(found) > len(page):
-        time = pinned(query.time, page[0]["end_time_unix_nano"], now)
+        time = query.time if query.after else pinned(query.time, page[0]["end_time_unix_nano"], now)
         last = ConversationCursor(page[-1]["end_time_unix_nano"], page[-1]["conversation_id"])
         cursor = write_conversation_cursor(last, time, parameters.fingerprint())
     return {"conversations": [_row(row) for row in page], "next_cursor": cursor}

@@ -99,7 +99,7 @@ def search(deps: QueryDependencies, parameters: TransferSearch) -> dict[str, Any
     page = found[: parameters.limit]
     cursor = None
     if len(found) > len(page) and query.time is not None:
-        time = pinned(query.time, page[0]["time_unix_nano"], now)
+        time = query.time if query.after else pinned(query.time, page[0]["time_unix_nano"], now)
         last = TransferCursor(page[-1]["time_unix_nano"], page[-1]["id"])
         cursor = write_transfer_cursor(last, time, parameters.fingerprint())
     return {"transfers": [transfer_row(row) for row in page], "next_cursor": cursor}

@@ -27,6 +27,21 @@ def test_traces_that_arrive_meanwhile_do_not_show(http: httpx.Client, storage: S
     assert rows == [ORPHANED.hex(), BROWSE.hex(), CHECKOUT.hex()]
 
 
+def test_traces_that_arrive_before_an_end_yet_to_come_hide_none(http: httpx.Client, storage: Storage) -> None:
+    write(
+        storage,
+        "three",
+        *(span(trace * 16, 1, 0, "ends later", 5000 + at, 1) for at, trace in enumerate((b"1", b"2", b"3"))),
+    )
+    query = {"name": "ends later", "end": "2500-01-01", "limit": "1"}
+    first = http.get("/api/v1/traces", params=query).json()
+    write(storage, "again", span(b"1" * 16, 2, 1, "ends later", 9600, 1))
+    rest = http.get("/api/v1/traces", params={**query, "limit": "10", "cursor": first["next_cursor"]}).json()
+
+    rows = [row["trace_id"] for row in first["traces"] + rest["traces"]]
+    assert rows == [(trace * 16).hex() for trace in (b"3", b"2", b"1")]
+
+
 def test_log_records_that_arrive_meanwhile_do_not_show(http: httpx.Client, storage: Storage) -> None:
     first = http.get("/api/v1/logs?limit=2").json()
     storage.write(
@@ -57,6 +72,14 @@ def test_the_last_nanosecond_that_can_be_sent_is_kept_data_too(http: httpx.Clien
     rest = http.get("/api/v1/traces", params={"limit": "100", "cursor": newest["next_cursor"]}).json()
     assert last not in [row["newest_match_unix_nano"] for row in rest["traces"]]
     assert http.get("/api/v1/logs?limit=1").json()["logs"][0]["time_unix_nano"] == last
+
+    old = Span(trace_id=b"f" * 16, span_id=b"o" * 8, start_time_unix_nano=2)
+    write(storage, "far and old", old)
+    found, parameters = newest["traces"], {"limit": "1", "cursor": newest["next_cursor"]}
+    while parameters["cursor"]:
+        page = http.get("/api/v1/traces", params=parameters).json()
+        found, parameters["cursor"] = found + page["traces"], page["next_cursor"]
+    assert len(found) == len({row["trace_id"] for row in found}), "each trace is on one page"
 
     oldest = http.get("/api/v1/logs?order=oldest&limit=1").json()
     rest = http.get("/api/v1/logs", params={"order": "oldest", "cursor": oldest["next_cursor"]}).json()
