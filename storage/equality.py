@@ -19,7 +19,8 @@ def equal_texts(value: str) -> tuple[str, ...]:
         texts.append(str(int(number)))
     as_double = nearest_double(number)
     if as_double == number or math.isnan(as_double):
-        texts += [str(pa.scalar(as_double).cast(pa.string())), repr(as_double)]
+        spelt = (0.0, -0.0) if as_double == 0 else (as_double,)  # two doubles, equal as numbers
+        texts += [text for each in spelt for text in (str(pa.scalar(each).cast(pa.string())), repr(each))]
     return tuple(dict.fromkeys(texts))
 
 
