@@ -33,7 +33,7 @@ class Op(StrEnum):
 
     EQ, NE, CONTAINS and REGEX compare texts (`storage.attributes`), so 123 equals "123"; EQ and NE also compare as
     numbers when both sides are numbers (1 equals 1.0). LT … GE compare as numbers and are false for anything else.
-    NE is true only for spans that carry the key. REGEX is RE2, unanchored.
+    NE is true only for spans that carry the key. REGEX is RE2, unanchored; `.` matches line ends, too.
     """
 
     EQ = "="

@@ -28,7 +28,7 @@ def to_postgres(pattern: str) -> str:
         raise StorageRejected(f"not a regular expression: {error}") from error
     if "\0" in pattern:
         raise _unsupported("NUL")
-    flags, rest = "p", pattern  # p: `.` does not match a line's end
+    flags, rest = "s", pattern  # s: `.` and `[^x]` match a line's end
     leading = _FLAGS.match(pattern)
     if leading:
         flags, rest = _flags(leading.group(1)), pattern[leading.end() :]
@@ -38,7 +38,7 @@ def to_postgres(pattern: str) -> str:
 def _flags(written: str) -> str:
     if set(written) - set("is"):
         raise _unsupported(f"(?{written})")
-    return ("i" if "i" in written else "") + ("s" if "s" in written else "p")
+    return ("i" if "i" in written else "") + "s"
 
 
 def _body(pattern: str) -> str:

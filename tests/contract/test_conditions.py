@@ -11,7 +11,7 @@ from storage.queries import (
     TraceQuery,
 )
 from tests.contract.conditions import FAILING, MATCHING, OTHER, SPAN, condition, found
-from tests.contract.items import ALL_TIME, batch
+from tests.contract.items import ALL_TIME, batch, span
 
 
 @pytest.fixture
@@ -34,6 +34,16 @@ def test_a_negative_duration_counts_as_zero(filled: AgentStorage) -> None:
     assert found(filled, FieldCondition(SpanField.DURATION, Op.EQ, "0")) == {OTHER["trace_id"]}
     shortest = filled.find_traces(TraceQuery(ALL_TIME, duration_max_ns=0))
     assert [match.trace_id for match in shortest] == [OTHER["trace_id"]]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"), [("two.words", True), ("two[^x]words", True), ("^words", False), ("two$", False)]
+)
+def test_a_line_end_is_a_character_like_others_to_a_pattern(store: AgentStorage, pattern: str, matches: bool) -> None:
+    lines = span([("text", "two\nwords")], name="two\nwords")
+    store.write(batch([lines]))
+    for part in (condition("text", Op.REGEX, pattern), FieldCondition(SpanField.NAME, Op.REGEX, pattern)):
+        assert found(store, part) == ({lines["trace_id"]} if matches else set())
 
 
 def test_a_pattern_that_is_none_is_rejected(filled: AgentStorage) -> None:
