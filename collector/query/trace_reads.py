@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 
 import pyarrow as pa
 
+from exporters.jaeger.summaries import summarize_adjusted
 from exporters.jaeger.transfers import FindTransfers, Transfers
+from exporters.trace_summary import COLUMNS, TraceSummary
 from storage.api import Storage
 from storage.queries import TraceCursor, TraceMatch, TraceQuery
 
@@ -36,6 +39,18 @@ def span_tables(storage: Storage, ids: Sequence[bytes], columns: Sequence[str] |
     A single trace is never split, however large it is.
     """
     return (spans for spans, _ in _grouped(ids, lambda some: (storage.get_traces(some, columns), {})))
+
+
+def adjusted_summaries(
+    storage: Storage, ids: Sequence[bytes], max_clock_skew_ns: int = 0
+) -> Iterator[list[TraceSummary]]:
+    """Yield the summaries of traces as Jaeger adjusts them, in the order of `ids`, in lists of a bounded size.
+
+    Traces of more than 20,000 spans are summarized as they are stored.
+    """
+    read = partial(span_tables, storage)
+    for spans in span_tables(storage, ids, COLUMNS):
+        yield summarize_adjusted(spans, read, max_clock_skew_ns, _SPANS_A_GROUP)
 
 
 def spans_with_transfers(

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from time import time_ns
 
 from collector.query.jaeger.errors import NotFound, TooMuch
-from collector.query.trace_reads import found_ids, span_tables, spans_with_transfers
+from collector.query.trace_reads import adjusted_summaries, found_ids, span_tables, spans_with_transfers
 from exporters.jaeger.search import kind_name
 from exporters.jaeger.transfers import FindTransfers
 from exporters.jaeger.v1_json import Rendering, traces_json
 from exporters.jaeger.v3_json import resource_spans_elements
-from exporters.trace_summary import COLUMNS, TraceSummary, summarize
+from exporters.trace_summary import TraceSummary
 from storage.api import Storage
 from storage.queries import Operation, TraceQuery
 
@@ -72,8 +72,8 @@ class JaegerQueries:
 
     def summaries(self, query: TraceQuery) -> Iterator[TraceSummary]:
         """Yield the summaries of matching traces, newest first."""
-        for spans in span_tables(self.storage, self._found(query), COLUMNS):
-            yield from summarize(spans)
+        for summaries in adjusted_summaries(self.storage, self._found(query), self.max_clock_skew_ns):
+            yield from summaries
 
     def _found(self, query: TraceQuery) -> list[bytes]:
         return [trace_id for page in found_ids(self.storage, query) for trace_id in page]

@@ -9,13 +9,12 @@ from collector.query.jaeger_grpc.calls import Method
 from collector.query.jaeger_grpc.errors import CallFailed, invalid, not_found
 from collector.query.jaeger_grpc.queries import kind_text, operations, range_of, time_of, trace_query
 from collector.query.jaeger_grpc.summaries import with_hex_id
-from collector.query.trace_reads import found_ids, span_tables
+from collector.query.trace_reads import adjusted_summaries, found_ids, span_tables
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v3_pb2 as pb
 from exporters.jaeger.ids import InvalidTraceId, parse_hex_trace_id
 from exporters.otlp.protobuf import spans_chunks
 from exporters.rows import by_trace, read_spans
-from exporters.trace_summary import COLUMNS, summarize
 from storage.api import Storage
 from storage.queries import TraceQuery
 
@@ -64,8 +63,8 @@ class ApiV3:
 
     def _find_trace_summaries(self, request: pb.FindTraceSummariesRequest) -> Iterator[pb.FindTraceSummariesResponse]:
         for ids in found_ids(self._storage, _query(request)):
-            for spans in span_tables(self._storage, ids, COLUMNS):
-                yield pb.FindTraceSummariesResponse(summaries=map(with_hex_id, summarize(spans)))
+            for summaries in adjusted_summaries(self._storage, ids, self._max_clock_skew_ns):
+                yield pb.FindTraceSummariesResponse(summaries=map(with_hex_id, summaries))
 
     def _get_services(self, _: pb.GetServicesRequest) -> pb.GetServicesResponse:
         return pb.GetServicesResponse(services=self._storage.services())
