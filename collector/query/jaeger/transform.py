@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from collector.errors import Rejected
 from collector.otlp.contexts import Contexts
-from collector.otlp.decode import Decoder
+from collector.otlp.decode import Decoder, layout
 from collector.otlp.flatten import Received, flatten
 from collector.otlp.json import to_protobuf
 from collector.query.jaeger.answers import envelope, json_answer
@@ -22,6 +22,7 @@ from exporters.rows import SpanRow, read_spans
 from storage.queries import Signal
 
 _AS_SENT = Rendering(raw=True, service_names=False)
+_IDS = "traceId of 32 and spanId of 16 hexadecimal digits, or only zeros"
 
 
 def transform_router(max_bytes: int) -> APIRouter:
@@ -53,7 +54,11 @@ def transformed(decoder: Decoder, body: bytes) -> bytes:
     except Rejected as error:
         raise BadRequest(f"cannot unmarshal OTLP : {error}") from error
     received = Received(decoded.columns, np.array([time_ns()], np.uint64))
+    spans = flatten(Signal.TRACES, received, Contexts())
+    sent = len(layout(Signal.TRACES, decoded.columns).items)
+    if sent > spans.num_rows:  # the rest cannot be stored, so it cannot be shown either
+        raise BadRequest(f"cannot unmarshal OTLP : {sent - spans.num_rows} of {sent} spans have no {_IDS}")
     traces: dict[bytes, list[SpanRow]] = {}
-    for row in read_spans(flatten(Signal.TRACES, received, Contexts())):
+    for row in read_spans(spans):
         traces.setdefault(row.trace_id, []).append(row)
     return envelope([orjson.Fragment(trace_json(rows, _AS_SENT)) for rows in traces.values()])

@@ -33,6 +33,17 @@ def test_transform_refuses_what_is_no_otlp(http: httpx.Client) -> None:
         assert message.startswith("cannot unmarshal OTLP : ")
 
 
+@pytest.mark.parametrize(
+    ("trace_id", "span_id"),
+    [("AAAAAAAAAAAAAAAAAAAAAQ==", "AAAAAAAAAAE="), ("zz", "2" * 16), ("1" * 32, "02"), ("0" * 32, "2" * 16), ("", "")],
+)
+def test_transform_refuses_what_it_could_not_show_whole(http: httpx.Client, trace_id: str, span_id: str) -> None:
+    spans = [{"traceId": "1" * 32, "spanId": "2" * 16, "name": "fine"}, {"traceId": trace_id, "spanId": span_id}]
+    code, message = failure(http.post("/api/transform", json={"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}))
+    assert code == 400
+    assert message.startswith("cannot unmarshal OTLP : 1 of 2 spans have no traceId of 32 ")
+
+
 def test_an_upload_that_breaks_off_is_no_defect(http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     head = b"POST /api/transform HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n"
     with socket.create_connection((http.base_url.host, http.base_url.port or 0), timeout=5) as connection:
