@@ -27,6 +27,16 @@ def span_id_text(raw: bytes) -> str:
     return raw.hex() if len(raw) == 8 else raw.hex().rjust(16, "0")[-16:]
 
 
+def readable_id(raw: bytes, size: int) -> bytes:
+    """Return an id that Jaeger's clients can read: of `size` bytes, padded or cut on the left, or none if it is zero.
+
+    They refuse a whole message for one id of another length, and zeros name nothing.
+    """
+    if len(raw) != size and raw:
+        raw = raw.rjust(size, b"\0")[-size:]
+    return raw if raw.strip(b"\0") else b""
+
+
 def parse_hex_trace_id(text: str) -> bytes:
     """Return the 16 bytes of 1 to 32 hex digits in any case, zeros padded on the left. Raises InvalidTraceId."""
     if not text:

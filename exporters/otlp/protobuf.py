@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
 
 from exporters.contexts import key_values
 from exporters.otlp.grouping import grouped
-from exporters.rows import LogRow, SpanRow, by_trace, read_logs, read_spans
+from exporters.rows import LogRow, SpanRow, read_logs, read_spans
 from storage.attributes import to_any_value
 
 
@@ -25,17 +25,11 @@ def logs_data(logs: pa.Table) -> LogsData:
     return logs_message(read_logs(logs))
 
 
-def traces_data_chunks(spans: pa.Table, max_bytes: int) -> Iterator[TracesData]:
-    """Yield messages that each hold spans of one trace only and serialise to `max_bytes` or less.
-
-    Traces follow one another as in the table. A single span over the limit is yielded alone, over the limit.
-    """
-    for trace in by_trace(read_spans(spans)):
-        yield from spans_chunks(trace, max_bytes)
-
-
 def spans_chunks(rows: Sequence[SpanRow], max_bytes: int) -> Iterator[TracesData]:
-    """Yield the rows in messages of `max_bytes` or less, halving until they fit; order is kept."""
+    """Yield the rows in messages of `max_bytes` or less, halving until they fit; order is kept.
+
+    A single span over the limit is yielded alone, over the limit.
+    """
     message = spans_message(rows)
     if len(rows) <= 1 or message.ByteSize() <= max_bytes:
         yield message

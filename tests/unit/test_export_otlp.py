@@ -15,7 +15,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
 
 from exporters.otlp.json import logs_json, traces_json
-from exporters.otlp.protobuf import logs_data, traces_data, traces_data_chunks
+from exporters.otlp.protobuf import logs_data, spans_chunks, traces_data
+from exporters.rows import read_spans
 from storage.queries import Signal
 from tests import otlp_messages, stored
 
@@ -95,10 +96,11 @@ def test_spans_of_one_resource_and_scope_stand_together() -> None:
     assert names == [["span 1", "span 3"], ["span 2"]]
 
 
-def test_chunks_hold_one_trace_each_and_keep_to_the_limit() -> None:
+def test_chunks_keep_to_the_limit() -> None:
     first = [span(number) for number in range(1, 9)]
-    other = Span(trace_id=b"U" * 16, span_id=b"12345678", name="x" * 500)
-    chunks = list(traces_data_chunks(stored.table(Signal.TRACES, envelope(*first, other)), max_bytes=150))
+    other = Span(trace_id=b"T" * 16, span_id=b"12345678", name="x" * 500)
+    rows = read_spans(stored.table(Signal.TRACES, envelope(*first, other)))
+    chunks = [*spans_chunks(rows[:8], max_bytes=150), *spans_chunks(rows[8:], max_bytes=150)]
     names = [[each.name for each in chunk.resource_spans[0].scope_spans[0].spans] for chunk in chunks]
     assert [name for chunk in names for name in chunk] == [each.name for each in [*first, other]]
     assert [len(chunk) for chunk in names] == [2, 2, 2, 2, 1]

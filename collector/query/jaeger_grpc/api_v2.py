@@ -19,8 +19,8 @@ from collector.query.trace_reads import found_ids, spans_with_transfers
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v2_pb2 as pb
 from exporters.jaeger.model_v2 import span_message
+from exporters.jaeger.reading import read_traces
 from exporters.jaeger.transfers import FindTransfers
-from exporters.rows import by_trace, read_spans
 from storage.api import Storage
 
 _SPANS_A_CHUNK = 10
@@ -75,7 +75,7 @@ class ApiV2:
 
     def _chunks(self, ids: list[bytes], raw: bool) -> Iterator[pb.SpansResponseChunk]:
         for spans, transfers in spans_with_transfers(self._storage, ids, self._transfers):
-            for rows in by_trace(read_spans(spans)):
+            for rows in read_traces(spans):
                 # By object, because adjusters may give a span another id.
                 caused = {id(row): transfers.get((row.trace_id, row.span_id), ()) for row in rows}
                 shown = rows if raw else adjusted(rows, self._max_clock_skew_ns)

@@ -13,8 +13,8 @@ from collector.query.trace_reads import adjusted_summaries, found_ids, span_tabl
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v3_pb2 as pb
 from exporters.jaeger.ids import InvalidTraceId, parse_hex_trace_id
+from exporters.jaeger.reading import read_traces
 from exporters.otlp.protobuf import spans_chunks
-from exporters.rows import by_trace, read_spans
 from storage.api import Storage
 from storage.queries import TraceQuery
 
@@ -58,7 +58,7 @@ class ApiV3:
 
     def _traces(self, ids: list[bytes], raw: bool) -> Iterator[TracesData]:
         for spans in span_tables(self._storage, ids):
-            for rows in by_trace(read_spans(spans)):
+            for rows in read_traces(spans):
                 yield from spans_chunks(rows if raw else adjusted(rows, self._max_clock_skew_ns), MAX_MESSAGE_BYTES)
 
     def _find_trace_summaries(self, request: pb.FindTraceSummariesRequest) -> Iterator[pb.FindTraceSummariesResponse]:

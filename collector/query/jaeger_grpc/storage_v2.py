@@ -14,7 +14,8 @@ from collector.query.jaeger_grpc.queries import kind_text, operations, range_of,
 from collector.query.jaeger_grpc.summaries import with_raw_id
 from collector.query.trace_reads import found_ids, span_tables
 from exporters.jaeger.generated import storage_v2_pb2 as pb
-from exporters.otlp.protobuf import traces_data_chunks
+from exporters.jaeger.reading import read_traces
+from exporters.otlp.protobuf import spans_chunks
 from exporters.trace_summary import COLUMNS, summarize
 from storage.api import Storage
 from storage.attributes import BYTES, from_any_value
@@ -60,7 +61,8 @@ class StorageV2:
 
     def _traces(self, ids: list[bytes]) -> Iterator[TracesData]:
         for spans in span_tables(self._storage, ids):
-            yield from traces_data_chunks(spans, MAX_MESSAGE_BYTES)
+            for rows in read_traces(spans):
+                yield from spans_chunks(rows, MAX_MESSAGE_BYTES)
 
     def _find_trace_ids(self, request: pb.FindTraceIDsRequest) -> pb.FindTraceIDsResponse:
         ids = (trace_id for page in found_ids(self._storage, _query(request)) for trace_id in page)

@@ -2,7 +2,7 @@
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, TracesData
 
 from exporters.contexts import ResourceContext, resource_context
 from exporters.jaeger.adjust import adjusted
@@ -165,3 +165,18 @@ def test_a_trace_over_the_limit_is_cut_with_a_warning() -> None:
         ["trace has more than 3 spans, showing first 3 spans only"],
         [],
     ]
+
+
+def test_ids_that_clients_could_not_read_are_padded_cut_or_left_out() -> None:
+    odd = (b"", bytes(8), bytes(3), b"abc", b"0123456789", b"12345678")
+    links = [Span.Link(trace_id=each * 2, span_id=each) for each in odd]
+    spans = [
+        Span(trace_id=TRACE, span_id=bytes([1] * 8), start_time_unix_nano=number, parent_span_id=each, links=links)
+        for number, each in enumerate(odd)
+    ]
+    data = TracesData(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])])
+    (rows,) = read_traces(table(Signal.TRACES, data))
+    expected = [b"", b"", b"", b"\0\0\0\0\0abc", b"23456789", b"12345678"]
+    assert [row.parent_span_id for row in rows] == expected
+    assert [each.span_id for each in rows[0].links] == expected
+    assert [len(each.trace_id) for each in rows[0].links] == [0, 0, 0, 16, 16, 16]
