@@ -11,6 +11,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from collector.grpc_limits import connection_options
 from collector.loop_thread import LoopThread
 from collector.pipeline.api import Ingest
 from collector.receivers.answers import Answers
@@ -127,13 +128,10 @@ def _configuration(tls: LoadedTls) -> grpc.ServerCertificateConfiguration:
 
 def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
     options = [
-        ("grpc.max_receive_message_length", settings.max_request_bytes),
+        *connection_options(settings.max_request_bytes, settings.min_ping_interval_seconds),
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
-        ("grpc.so_reuseport", 0),  # two processes on one port would share its clients without a word
         ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
         ("grpc.http2.bdp_probe", 0),  # the window is wide from the start; a probe is a ping to answer for each request
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", int(settings.min_ping_interval_seconds * 1000)),
     ]
     if settings.max_connection_age_seconds is not None:
         options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)))

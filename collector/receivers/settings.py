@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from collector.grpc_limits import MIN_PING_INTERVAL_SECONDS
 from storage.queries import Signal
 
 MIB = 2**20
@@ -45,7 +46,7 @@ class GrpcSettings:
     max_concurrent_requests: int = 1024
     max_concurrent_streams: int = 1024  # of one connection
     max_connection_age_seconds: float | None = None
-    min_ping_interval_seconds: float = 5.0  # Collectors ping every 10 s; grpc itself disconnects below 5 min
+    min_ping_interval_seconds: float = MIN_PING_INTERVAL_SECONDS
     answer_seconds: float = 4.0  # Collectors resend after 5 s
     reflection: bool = False
     tls: TlsSettings | None = None

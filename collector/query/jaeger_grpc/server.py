@@ -10,6 +10,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from collector.grpc_limits import MIN_PING_INTERVAL_SECONDS, connection_options
 from collector.loop_thread import LoopThread
 from collector.query.dependencies import Authorizer
 from collector.query.jaeger_grpc.api_v2 import ApiV2
@@ -30,8 +31,6 @@ _EXPORT = "opentelemetry.proto.collector.trace.v1.TraceService"
 _ANNOUNCED = ("jaeger.api_v2.metrics.MetricsQueryService",)
 _ANNOUNCED_WITH_WRITES = ("jaeger.storage.v2.TraceWriter", _EXPORT)
 
-_MIN_PING_INTERVAL_MS = 5_000  # clients ping every 10 s; grpc's default of 5 min would disconnect them
-
 
 @dataclass(frozen=True, slots=True)
 class JaegerGrpcSettings:
@@ -41,6 +40,7 @@ class JaegerGrpcSettings:
     port: int = 16685  # 0: any free port
     threads: int = 8  # calls that read from the store at the same time; more wait
     max_request_bytes: int = 64 * 2**20
+    min_ping_interval_seconds: float = MIN_PING_INTERVAL_SECONDS
     max_clock_skew_ns: int = 0  # see `exporters.jaeger.adjust`
     credentials: grpc.ServerCredentials | None = None
 
@@ -97,14 +97,16 @@ class JaegerGrpcServer:
         self._executor.shutdown()
 
     async def _start(self) -> int:
-        server, servicer = grpc.aio.server(options=_options(self._settings)), health.aio.HealthServicer()
+        settings, servicer = self._settings, health.aio.HealthServicer()
+        options = connection_options(settings.max_request_bytes, settings.min_ping_interval_seconds)
+        server = grpc.aio.server(options=options)
         server.add_generic_rpc_handlers(self._handlers(self._executor))
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
         names = self._names()
         for name in ("", *names):
             await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         reflection.enable_server_reflection(_reflected(names), server)
-        port = _bind(server, self._settings)
+        port = _bind(server, settings)
         await server.start()
         self._server, self._health = server, servicer
         return port
@@ -139,12 +141,3 @@ def _bind(server: grpc.aio.Server, settings: JaegerGrpcSettings) -> int:
         return server.add_secure_port(address, settings.credentials)
     except RuntimeError as error:
         raise OSError(f"cannot listen on {address}: {error}") from error
-
-
-def _options(settings: JaegerGrpcSettings) -> list[tuple[str, int]]:
-    return [
-        ("grpc.max_receive_message_length", settings.max_request_bytes),
-        ("grpc.so_reuseport", 0),  # two processes on one port would share its clients without a word
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
-    ]
