@@ -58,6 +58,14 @@ def test_a_gzip_bomb_is_stopped(received: Received) -> None:
     assert received.logs().num_rows == 0
 
 
+def test_keys_and_other_metadata_may_be_long(received: Received) -> None:
+    with serving(received.ingest) as (_, channel):
+        for _ in range(10):
+            assert export(channel, TRACES, b"", metadata=(("authorization", "x" * 60_000),)) == b""
+        call = failure(channel, TRACES, b"", metadata=(("authorization", "x" * 2**16),))
+        assert_permanent(call, grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
 def test_a_full_journal_is_retryable_with_hints_in_both_trailers(tmp_path: Path) -> None:
     with receiving(tmp_path, journal_cap_bytes=1) as received, serving(received.ingest) as (_, channel):
         assert_retryable(failure(channel, TRACES, traces_request(1)))
