@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Info, Proce
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from collector.pipeline.ledger import DUPLICATE
 from collector.state import ServiceState
 from storage.api import Batch, Writer
 from storage.queries import Signal
@@ -119,8 +120,9 @@ def _ledger_metrics(ledger: Mapping[str, Any]) -> Iterator[Metric]:
             rejected.add_metric((signal.value, reason), count)
         for reason, count in totals["undecodable_requests"].items():
             undecodable.add_metric((signal.value, reason), count)
-        # The Collector's own names; what we reject or refuse did not get into the pipeline there either.
-        failed = sum(totals["rejected"].values())
+        # The Collector's own names; what we reject or refuse did not get into the pipeline there either. A duplicate,
+        # which its sender is told was taken, would have.
+        failed = sum(count for reason, count in totals["rejected"].items() if reason != DUPLICATE)
         for name, help_text, value in (
             (f"otelcol_receiver_accepted_{items}", "Items taken into the pipeline.", totals["received"] - failed),
             (f"otelcol_receiver_refused_{items}", "Items refused or rejected.", totals["refused"] + failed),

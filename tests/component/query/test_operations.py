@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from collector.metrics import Metrics
+from collector.pipeline.ledger import Ledger
 from collector.query.app import build_app
 from collector.query.dependencies import QueryDependencies, QueryLimits
 from collector.query.server import QueryServer
@@ -89,6 +90,17 @@ def test_metrics(http: httpx.Client, service: Service) -> None:
     assert "baton_journal_cap_bytes 1000.0" in answer.text
     assert 'otelcol_receiver_accepted_spans_total{receiver="otlp"}' in answer.text
     assert "process_resident_memory_bytes" in answer.text
+
+
+def test_spans_that_were_sent_again_are_not_refused() -> None:
+    ledger, metrics = Ledger(), Metrics("1")
+    metrics.watch(ServiceState, ledger.snapshot)
+    ledger.received(Signal.TRACES, 10, {"bad_trace_id": 2})
+    ledger.duplicate(Signal.TRACES, 5)
+    figure = metrics.registry.get_sample_value
+    assert figure("otelcol_receiver_accepted_spans_total", {"receiver": "otlp"}) == 8
+    assert figure("otelcol_receiver_refused_spans_total", {"receiver": "otlp"}) == 2
+    assert figure("baton_items_rejected_total", {"signal": "traces", "reason": "duplicate"}) == 5
 
 
 def test_timed_writer_counts(storage: Storage) -> None:
