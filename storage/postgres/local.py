@@ -24,6 +24,7 @@ _MAX_SOCKET_FOLDER = 80
 # Sizes for a machine that the collector shares; checkpoints far apart, because each makes pages be logged whole again.
 OPTIONS: dict[str, str] = {
     "listen_addresses": "",
+    "unix_socket_permissions": "0700",  # who may connect is trusted, as a user who may run programs as the server
     "shared_buffers": "512MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from storage.errors import StorageUnavailable
 from storage.postgres.local import LocalServer
-from tests.postgres import install
+from tests.postgres import install, running_server
 
 
 def test_a_server_is_set_up_found_running_and_stopped() -> None:
@@ -37,6 +38,14 @@ def test_a_server_is_set_up_found_running_and_stopped() -> None:
     finally:
         LocalServer(folder).stop("immediate")
         shutil.rmtree(top)
+
+
+def test_nobody_else_on_the_machine_may_connect() -> None:
+    install()
+    with running_server() as server:
+        socket = Path(server.dsn.split()[0].removeprefix("host=")) / ".s.PGSQL.5432"
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o700
+        assert socket.stat().st_uid == (server.folder / "data").stat().st_uid
 
 
 @pytest.mark.parametrize("is_a_link", [True, False])
