@@ -63,7 +63,7 @@ class EmbeddedEngine:
 
     def __init__(self, path: Path, settings: EmbeddedSettings) -> None:
         """Open the folder. Raises StorageUnavailable when another process (or path) holds the engine."""
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # the engine lets everybody read its files
         self._lock_file = _lock(path / _LOCK_FILE)
         options = urlencode(_engine_options(settings) | _session_options(settings))
         self._address = f"{path.resolve()}?{options}"
