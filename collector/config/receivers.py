@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from collector.config.access import Auth
-from collector.config.values import Duration, Endpoint, Section, Size, setting
+from collector.config.values import Duration, Endpoint, PositiveDuration, Section, Size, setting
 
 UrlPath = Annotated[str, Field(pattern=r"^/[^\s?#]*$")]
 
@@ -72,8 +72,8 @@ class OtlpGrpc(OtlpTransport):
         default=64, ge=1, le=1024, description="Largest request in MiB, before and after decompression."
     )
     max_concurrent_streams: int = Field(default=1024, ge=1, description="Requests at once on one connection.")
-    max_connection_age: Duration | None = setting(
-        None, gt=timedelta(0), description="Connections older than this are closed, for load balancers. Null: never."
+    max_connection_age: PositiveDuration | None = Field(
+        default=None, description="Connections older than this are closed, for load balancers. Null: never."
     )
     reflection: bool = Field(default=False, description="Tell gRPC tools which services there are.")
 

@@ -129,12 +129,14 @@ def parse_address(value: object) -> Address:
     return Address(match["v6"] or match["host"] or "0.0.0.0", int(match["port"]))  # noqa: S104 - the user asked for it
 
 
-Duration = Annotated[
-    timedelta,
+_WRITTEN = (
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"title": "duration"}),
-]
+)
+Duration = Annotated[timedelta, *_WRITTEN]
+# With the limit of a field that may be null, pydantic's message would show it as Python does.
+PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), *_WRITTEN]
 Size = Annotated[
     int,
     BeforeValidator(parse_size),

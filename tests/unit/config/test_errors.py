@@ -54,6 +54,17 @@ def test_every_error_is_listed_with_the_path_of_its_key(tmp_path: Path) -> None:
     }
 
 
+def test_a_duration_that_is_too_short_is_said_in_words(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "receivers: {otlp: {protocols: {grpc: {response_timeout: 0s, max_connection_age: 0s}}}}",
+    )
+    assert faults(path) == {
+        f"{GRPC}.response_timeout": "input should be greater than 0 seconds",
+        f"{GRPC}.max_connection_age": "input should be greater than 0 seconds",
+    }
+
+
 def test_what_a_collector_has_and_baton_does_without_is_said_once(tmp_path: Path) -> None:
     path = write(
         tmp_path,
