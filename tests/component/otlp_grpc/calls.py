@@ -39,12 +39,12 @@ def serving(
 
 def export(channel: grpc.Channel, method: str, body: bytes, **options: object) -> bytes:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
-    return call(body, timeout=10, **options)  # type: ignore[arg-type]
+    return call(body, timeout=60, **options)  # type: ignore[arg-type]
 
 
 def begin(channel: grpc.Channel, method: str, body: bytes) -> Any:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
-    return call.future(body, timeout=10)
+    return call.future(body, timeout=60)
 
 
 def failure(channel: grpc.Channel, method: str, body: bytes, **options: object) -> Any:

@@ -59,7 +59,7 @@ def test_clients_may_keep_idle_connections_alive_with_pings() -> None:
 
 def test_draining_finishes_what_runs_and_refuses_what_comes() -> None:
     ingest = Stuck()
-    with serving(ingest) as (receiver, channel):
+    with serving(ingest, GrpcSettings("127.0.0.1", 0, answer_seconds=60)) as (receiver, channel):
         health = health_pb2_grpc.HealthStub(channel)
         watch = health.Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
@@ -71,13 +71,13 @@ def test_draining_finishes_what_runs_and_refuses_what_comes() -> None:
             answer = health.Check(health_pb2.HealthCheckRequest(service=service))
             assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert_retryable(failure(channel, TRACES, traces_request(1)))
-        closing = threading.Thread(target=receiver.close, args=(5.0,))
+        closing = threading.Thread(target=receiver.close, args=(60.0,))
         closing.start()
         time.sleep(0.1)
         ingest.answers[0].set_result(Outcome(1))
         assert running.result() == b""
         watch.cancel()
-        closing.join(5)
+        closing.join(60)
         assert not closing.is_alive()
         receiver.close()
 
@@ -89,7 +89,7 @@ def test_a_close_that_runs_out_of_grace_tells_clients_to_retry() -> None:
         ingest.wait_for(1)
         started = time.monotonic()
         receiver.close(0.3)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         assert running.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 

@@ -34,7 +34,7 @@ def serving(
     receiver = OtlpHttpReceiver(wanted or settings(), ingest, auth)
     receiver.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{receiver.port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{receiver.port}", timeout=60) as client:
             yield receiver, client
     finally:
         receiver.close(1.0)

@@ -166,19 +166,19 @@ def test_sixty_four_clients_at_once(received: Received) -> None:
 
 def test_draining_finishes_what_runs_and_refuses_what_comes() -> None:
     ingest = Stuck()
-    with serving(ingest) as (receiver, client), ThreadPoolExecutor(1) as other:
+    with serving(ingest, settings(answer_seconds=60)) as (receiver, client), ThreadPoolExecutor(1) as other:
         running = other.submit(post, client, "/v1/traces", b"{}", JSON)
         ingest.wait_for(1)
         receiver.drain()
         refused = post(client, "/v1/traces", b"{}", JSON)
         assert_retryable(refused)
         assert refused.headers["connection"] == "close"
-        closing = threading.Thread(target=receiver.close, args=(5.0,))
+        closing = threading.Thread(target=receiver.close, args=(60.0,))
         closing.start()
         time.sleep(0.3)
         ingest.answers[0].set_result(Outcome(1))
         assert running.result().status_code == 200
-        closing.join(5)
+        closing.join(60)
         assert not closing.is_alive()
         receiver.close()
         with pytest.raises(httpx.ConnectError):
@@ -192,7 +192,7 @@ def test_a_close_that_runs_out_of_grace_tells_clients_to_retry() -> None:
         ingest.wait_for(1)
         started = time.monotonic()
         receiver.close(0.5)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 9
         assert_retryable(running.result())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.pipeline.api import Outcome
 from tests.component.otlp_http.posts import (
     HEAD,
     JSON,
@@ -70,7 +71,7 @@ def test_no_answer_refusal_and_bugs_are_retryable() -> None:
 def test_too_many_requests_at_once_are_refused() -> None:
     ingest = Stuck()
     with (
-        serving(ingest, settings(answer_seconds=1.0, max_concurrent_requests=2)) as (_, client),
+        serving(ingest, settings(answer_seconds=60, max_concurrent_requests=2)) as (_, client),
         ThreadPoolExecutor(2) as clients,
     ):
         waiting = [clients.submit(post, client, "/v1/traces", b"") for _ in range(2)]
@@ -78,8 +79,9 @@ def test_too_many_requests_at_once_are_refused() -> None:
         refused = post(client, "/v1/traces", b"")
         assert_retryable(refused)
         assert "being received" in status_in(refused).message
-        for call in waiting:
-            assert_retryable(call.result())
+        for answer in ingest.answers:
+            answer.set_result(Outcome(0))
+        assert [call.result().status_code for call in waiting] == [200] * 2
 
 
 def test_bodies_that_arrive_at_once_share_a_memory_limit(received: Received) -> None:
@@ -99,7 +101,7 @@ def test_slow_clients_are_cut_off(received: Received) -> None:
         slow_body = raw(receiver.port, HEAD + b"content-length: 10\r\n\r\n{")
         assert slow_body.startswith(b"HTTP/1.1 503")
         assert b"retry-after: 1" in slow_body
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 9  # one of the defaults alone would be 10
 
 
 def test_headers_are_limited(received: Received) -> None:
