@@ -1,6 +1,5 @@
 """Outages, restarts and a full queue: what is acknowledged arrives once, or is counted as dropped."""
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -106,10 +105,16 @@ def test_a_segment_that_is_handed_over_again_is_queued_once(tmp_path: Path) -> N
 
 def test_at_its_cap_a_queue_takes_nothing_more_and_says_so(tmp_path: Path) -> None:
     queue = ForwardQueue(tmp_path / "queue", 5_000, BOTH)
-    with sending(tmp_path / "up", queue) as ingest:
-        for seed in range(6):
+    taken: list[bool] = []
+
+    def take(segment: Segment) -> bool:
+        taken.append(queue.take(segment))
+        return taken[-1]
+
+    with sending(tmp_path / "up", queue, handover=take) as ingest:
+        for seed in range(6):  # each in a segment of its own, of which two fit
             submit(ingest, Signal.TRACES, traces_request(30, seed))
-            time.sleep(0.05)
+            until(lambda segments=seed + 1: len(taken) == segments)  # type: ignore[misc]
+    assert taken == [True, True, False, False, False, False]
     assert 0 < queue.bytes <= 5_000
-    assert queue.dropped[Signal.TRACES] > 0
-    assert queue.dropped[Signal.LOGS] == 0
+    assert queue.dropped == {Signal.TRACES: 4 * 30, Signal.LOGS: 0}

@@ -104,7 +104,8 @@ def test_a_batch_that_something_unforeseen_fails_on_is_kept_aside_and_its_text_i
     running.writer.error = KeyError("a user's text")
     with capture_logs() as lines:
         running.send(Signal.TRACES, trace(72))
-        until(lambda: running.store.status.quarantined_batches > 0)
+        until(lambda: any(line["event"] == "batch_quarantined" for line in lines))
+    assert running.store.status.quarantined_batches == 1
     assert [line["event"] for line in lines if line["log_level"] == "error"] == [
         "storage_write_failed",
         "storage_write_failed",
