@@ -32,13 +32,16 @@ class Endpoints:
     jaeger_grpc: str
 
 
-def free_endpoints() -> Endpoints:
-    """Return four loopback endpoints that are free now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-    addresses = ["{}:{}".format(*server.getsockname()) for server in sockets]
-    for server in sockets:
-        server.close()
-    return Endpoints(*addresses)
+def keep_port() -> tuple[socket.socket, str]:
+    """Return a socket that keeps a free loopback port for a server to come, and its `host:port`.
+
+    While it is open, nobody is given the port. It does not listen, and of the sockets with SO_REUSEADDR that are bound
+    to one address Linux lets one listen: clients are refused until a server does.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    return kept, "{}:{}".format(*kept.getsockname())
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def scratch_folder(within: Path) -> Iterator[Path]:
 
 
 class ServerProcess:
-    """A real Baton. May be killed and started again on the same folder and ports."""
+    """A real Baton. May be killed and started again on the same folder and ports, which are its own until `close`."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None, run_under: Sequence[str] = ()) -> None:
         """Prepare a server that keeps everything under `folder`; `settings` go over those of this class, deeply.
@@ -58,7 +61,8 @@ class ServerProcess:
         `run_under` is put before the command, and must replace itself by it.
         """
         self._run_under = run_under
-        self.endpoints = free_endpoints()
+        self._kept, addresses = zip(*(keep_port() for _ in range(4)), strict=True)
+        self.endpoints = Endpoints(*addresses)
         self.data_dir = folder / "data"
         self.log = folder / "server.log"
         self._config = folder / "otel-config.yaml"
@@ -126,13 +130,15 @@ class ServerProcess:
         return self._process.wait(patience_seconds)
 
     def close(self) -> None:
-        """End it however it is."""
-        if not self.is_running:
-            return
+        """End it however it is, and let go of its ports."""
         try:
-            self.stop()
+            if self.is_running:
+                self.stop()
         except subprocess.TimeoutExpired:
             self.kill()
+        finally:
+            for kept in self._kept:
+                kept.close()
 
     def log_tail(self, lines: int = 30) -> str:
         """Return the last lines it wrote."""

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from collector.bench.api import Api
-from collector.bench.server import ServerProcess, free_endpoints
+from collector.bench.server import ServerProcess, keep_port
 from collector.loop_thread import LoopThread
 from collector.receivers.otlp_grpc import OtlpGrpcReceiver
 from collector.receivers.settings import GrpcSettings
@@ -38,8 +38,7 @@ def ids(body: bytes) -> set[bytes]:
 
 
 def test_nothing_is_lost_on_the_way(tmp_path: Path) -> None:
-    ports = free_endpoints()
-    zipkin, downstream = ports.otlp_http, ports.otlp_grpc
+    (kept_zipkin, zipkin), (kept_downstream, downstream) = keep_port(), keep_port()
     server = ServerProcess(
         tmp_path / "up",
         {
@@ -54,7 +53,7 @@ def test_nothing_is_lost_on_the_way(tmp_path: Path) -> None:
         },
     )
     bodies = [traces_request(50, seed) for seed in range(6)]
-    with receiving(tmp_path / "down") as down:
+    with kept_zipkin, kept_downstream, receiving(tmp_path / "down") as down:
         server.start()
         try:
             for body in bodies[:3]:
@@ -63,7 +62,7 @@ def test_nothing_is_lost_on_the_way(tmp_path: Path) -> None:
             json_type = {"Content-Type": "application/json"}
             post = urllib.request.Request(f"http://{zipkin}/api/v2/spans", json.dumps(span).encode(), json_type)
             assert urllib.request.urlopen(post, timeout=20).status == 202
-            until(lambda: metric(server, "baton_forward_failing_seconds") > 0, 40)
+            until(lambda: metric(server, "baton_forward_failing_seconds") > 0, 60)
             server.kill()
             server.start()
             for body in bodies[3:]:
@@ -72,8 +71,8 @@ def test_nothing_is_lost_on_the_way(tmp_path: Path) -> None:
             with LoopThread("test-grpc") as thread:
                 receiver = OtlpGrpcReceiver(GrpcSettings(host, int(port)), down.ingest, thread)
                 receiver.start()
-                until(lambda: metric(server, "baton_forward_delivered_total") > 0, 40)
-                until(lambda: metric(server, "baton_forward_queued_bytes") == 0, 40)
+                until(lambda: metric(server, "baton_forward_delivered_total") >= 6 * 50 + 1, 60)
+                until(lambda: metric(server, "baton_forward_queued_bytes") == 0, 60)
                 lost = ("baton_forward_rejected_total", "baton_forward_dropped_total")
                 assert [metric(server, name) for name in lost] == [0, 0]
                 assert server.stop() == 0

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from collector.bench.server import keep_port
 from collector.forwarding.queue import ForwardQueue
 from collector.journal.journal import Segment
 from exporters.forward_otlp.grpc_client import OtlpGrpcClient, OtlpGrpcEndpoint
@@ -25,17 +26,16 @@ from tests.waiting import until
 
 def test_an_outage_of_the_receiver_loses_nothing(tmp_path: Path) -> None:
     traces = [traces_request(30, seed) for seed in range(40)]
-    with receiving(tmp_path / "down") as down:
-        with listening(down, 0) as port:
-            pass
+    kept, endpoint = keep_port()
+    with kept, receiving(tmp_path / "down") as down:
         queue = ForwardQueue(tmp_path / "queue", 2**28, BOTH)
-        client = OtlpGrpcClient(OtlpGrpcEndpoint(f"127.0.0.1:{port}", timeout_seconds=5))
+        client = OtlpGrpcClient(OtlpGrpcEndpoint(endpoint, timeout_seconds=5))
         with sending(tmp_path / "up", queue) as ingest, forwarding(queue, client) as forwarder:
             submit(ingest, Signal.TRACES, *traces[:20])
             submit(ingest, Signal.LOGS, logs_request(7))
             until(lambda: forwarder.status.failing_since is not None)
             assert forwarder.status.queued_bytes > 0
-            with listening(down, port):
+            with listening(down, kept.getsockname()[1]):
                 submit(ingest, Signal.TRACES, *traces[20:])
                 until(lambda: forwarder.status.delivered == 40 * 30 + 7)
                 until(lambda: queue.bytes == 0)
