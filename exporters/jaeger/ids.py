@@ -39,12 +39,11 @@ def readable_id(raw: bytes, size: int) -> bytes:
 
 def parse_hex_trace_id(text: str) -> bytes:
     """Return the 16 bytes of 1 to 32 hex digits in any case, zeros padded on the left. Raises InvalidTraceId."""
-    if not text:
-        raise InvalidTraceId("TraceID cannot be empty")
     if len(text) > 32:
         raise InvalidTraceId(f"TraceID cannot be longer than 32 hex characters: {text}")
-    if not _HEX.fullmatch(text):
-        raise InvalidTraceId(f'strconv.ParseUint: parsing "{text}": invalid syntax')
+    for half in (text[:-16], text[-16:]) if len(text) > 16 else (text,):
+        if not _HEX.fullmatch(half):
+            raise InvalidTraceId(f'strconv.ParseUint: parsing "{half}": invalid syntax')
     return bytes.fromhex(text.rjust(32, "0"))
 
 

@@ -17,7 +17,7 @@ from storage.attributes import ABSENT, ARRAY, BOOL, BYTES, DOUBLE, EMPTY, INT, K
 Tag: TypeAlias = "dict[str, Any]"
 
 _LARGEST_EXACT = 2**53 - 1  # what a JavaScript number holds
-_LARGEST_INTEGRAL = 9e18  # of doubles that are written without a point in nested values: 64-bit integers
+_SMALLEST, _LARGEST = 1e-6, 1e21  # doubles within are written without an exponent in nested values
 
 
 def tags(attributes: Sequence[Attribute]) -> list[Tag]:
@@ -56,11 +56,12 @@ def _nested_tag(letter: str) -> Callable[[str, Any], Tag]:
 def _json_text(value: Value) -> str:
     if isinstance(value, bytes):  # undecodable nested bytes
         return b64encode(value).decode()
-    return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS).decode()
+    text = orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS).decode()
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _plain(value: Value) -> Any:
-    """Return what Go's JSON encoder would write: bytes in base64, integral doubles without a point."""
+    """Return what Go's JSON encoder would write: bytes in base64, doubles in as many digits as they need."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -68,10 +69,13 @@ def _plain(value: Value) -> Any:
     if isinstance(value, bytes):
         return b64encode(value).decode()
     if isinstance(value, float):
-        # By way of the shortest decimal, because a large double's own digits are longer than what Go writes.
-        whole = value.is_integer() and abs(value) < _LARGEST_INTEGRAL
-        return int(Decimal(repr(value))) if whole else double_json(value)
+        return _digits(value) if _SMALLEST <= abs(value) < _LARGEST or value == 0 else double_json(value)
     return value
+
+
+def _digits(value: float) -> orjson.Fragment:
+    """Return a double without an exponent, and a whole one without a point: its shortest decimal, as Go writes it."""
+    return orjson.Fragment(f"{Decimal(repr(value)):f}".removesuffix(".0"))
 
 
 _OTHERS: dict[str, Callable[[str, Any], Tag]] = {

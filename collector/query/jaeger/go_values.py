@@ -36,13 +36,13 @@ class GoError(ValueError):
     """The text cannot be read; the message is Go's."""
 
 
-def parse_int(text: str, bits: int = 64) -> int:
-    """Read a decimal integer of so many bits (strconv.ParseInt)."""
+def parse_int(text: str, bits: int = 64, function: str = "ParseInt") -> int:
+    """Read a decimal integer of so many bits (strconv.ParseInt, or the function whose name errors should have)."""
     if not _INTEGER.fullmatch(text):
-        raise GoError(f'strconv.ParseInt: parsing "{_shown(text)}": invalid syntax')
+        raise GoError(f'strconv.{function}: parsing "{_shown(text)}": invalid syntax')
     value = int(text) if len(text) <= _LONGEST_TEXT else _INT64
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
-        raise GoError(f'strconv.ParseInt: parsing "{_shown(text)}": value out of range')
+        raise GoError(f'strconv.{function}: parsing "{_shown(text)}": value out of range')
     return value
 
 

@@ -25,6 +25,7 @@ _DEFAULT_LIMIT = 100
 _LATEST = 2**64 - 1
 _END_OF_9999 = 253_402_300_799 * _S  # the last second that RFC 3339 can name
 _SERVER = 2
+_JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 
 _T = TypeVar("_T")
 
@@ -202,8 +203,8 @@ def text_map(text: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise GoError("json: expected an object of strings")
-    for key, item in value.items():
+        raise GoError(f"json: cannot unmarshal {_JSON_KINDS[type(value)]} into Go value of type map[string]string")
+    for item in value.values():
         if item is not None and not isinstance(item, str):
-            raise GoError(f"json: the value of {key} is not a string")
+            raise GoError(f"json: cannot unmarshal {_JSON_KINDS[type(item)]} into Go value of type string")
     return {key: item or "" for key, item in value.items()}

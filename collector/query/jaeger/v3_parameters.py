@@ -5,6 +5,7 @@ Source: jaeger `jaegerquery/internal/apiv3/query_parser.go`; error texts are its
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from starlette.datastructures import QueryParams
@@ -38,7 +39,8 @@ def search_request(params: QueryParams, max_traces: int) -> SearchRequest:
     if first(params, "query.filter"):
         raise BadRequest(_FILTER_DISABLED)
     time = _range(params)
-    depth = _read(params, ("query.searchDepth", "query.search_depth", "query.num_traces"), parse_int, _DEFAULT_DEPTH)
+    depths = ("query.searchDepth", "query.search_depth", "query.num_traces")
+    depth = _read(params, depths, partial(parse_int, function="Atoi"), _DEFAULT_DEPTH)
     shortest = _read(params, ("query.durationMin", "query.duration_min"), parse_duration, 0)
     longest = _read(params, ("query.durationMax", "query.duration_max"), parse_duration, 0)
     raw = _read(params, ("query.rawTraces", "query.raw_traces"), parse_bool, False)

@@ -131,12 +131,12 @@ def test_summaries_are_found_without_a_service_name_too(http: httpx.Client, quer
         ),
         (
             RANGE + "&query.search_depth=x",
-            'malformed parameter query.search_depth: strconv.ParseInt: parsing "x": invalid syntax',
+            'malformed parameter query.search_depth: strconv.Atoi: parsing "x": invalid syntax',
         ),
         (RANGE + "&query.searchDepth=0", "search depth must be greater than 0 and less than max traces"),
         (
             RANGE + '&query.attributes={"a":1}',
-            "malformed parameter query.attributes: json: the value of a is not a string",
+            "malformed parameter query.attributes: json: cannot unmarshal number into Go value of type string",
         ),
         (
             RANGE + f"&query.attributes={json.dumps({f'k{number}': '1' for number in range(65)})}",

@@ -23,6 +23,10 @@ def attribute(value: AnyValue) -> Attribute:
     return ("k", letter, raw if letter in "aky" else raw.decode())
 
 
+def doubles(*values: float) -> AnyValue:
+    return AnyValue(array_value=ArrayValue(values=[AnyValue(double_value=each) for each in values]))
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -33,6 +37,15 @@ def attribute(value: AnyValue) -> Attribute:
         (AnyValue(array_value=ArrayValue()), ("string", "[]")),
         (AnyValue(array_value=ArrayValue(values=[AnyValue(double_value=float("inf"))])), ("string", '["Infinity"]')),
         (AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key="ü<")])), ("string", '{"ü<":null}')),
+        (
+            doubles(1e20, 1e21, 123456789012345680.0, -0.0, 3.0, 0.5),
+            ("string", f"[1{'0' * 20},1e+21,123456789012345680,-0,3,0.5]"),
+        ),
+        (doubles(1e-6, 1.5e-6, 1e-7), ("string", "[0.000001,0.0000015,1e-7]")),
+        (
+            AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="\u2028\u2029")])),
+            ("string", r'["\u2028\u2029"]'),
+        ),
     ],
 )
 def test_values(value: AnyValue, expected: tuple[str, Any]) -> None:

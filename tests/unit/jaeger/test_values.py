@@ -49,6 +49,14 @@ def test_base64_is_not_read_where_jaeger_takes_hex_only() -> None:
         parse_hex_trace_id("AAAAAAAAAAE=")
 
 
+@pytest.mark.parametrize(
+    ("text", "named"), [("", ""), ("12x", "12x"), ("A" * 8 + "x" * 16, "x" * 16), ("g" + "1" * 16, "g")]
+)
+def test_the_half_of_a_trace_id_that_is_no_number_is_named(text: str, named: str) -> None:
+    with pytest.raises(InvalidTraceId, match=rf'^strconv\.ParseUint: parsing "{named}": invalid syntax$'):
+        parse_hex_trace_id(text)
+
+
 @given(st.binary(min_size=16, max_size=16))
 def test_trace_ids_survive(raw: bytes) -> None:
     text = trace_id_text(raw)
