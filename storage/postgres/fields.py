@@ -1,5 +1,6 @@
 """Conditions on the item's own fields to SQL."""
 
+import math
 from collections.abc import Callable
 
 from storage.equality import parse_number
@@ -8,7 +9,7 @@ from storage.postgres.bindings import Bindings
 from storage.postgres.regexes import to_postgres
 from storage.queries import FieldCondition, Op, Signal, SpanField
 
-_NUMERIC = "'^[+-]?[0-9]+([.][0-9]*)?$'"
+_NUMERIC = "'^[+-]?(([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?|inf)$'"
 _NESTED = {
     SpanField.EVENT_NAME: "event_names",
     SpanField.EVENT_TIME_SINCE_START: "event_times",
@@ -81,7 +82,7 @@ def _text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
 
 def _ordered_text(column: str, condition: FieldCondition, bindings: Bindings) -> str:
     number = parse_number(condition.value)
-    if number is None:
+    if number is None or (isinstance(number, float) and math.isnan(number)):
         return "false"
     compared = f"{column}::numeric {condition.op.value} {bindings.number(number)}"
     return f"(CASE WHEN {column} ~ {_NUMERIC} THEN {compared} ELSE false END)"

@@ -37,6 +37,23 @@ def test_a_negative_duration_counts_as_zero(filled: AgentStorage) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "larger"),
+    [("4", {"1e5", "5.", "+4.5", "inf"}), ("-1", {"1e5", "5.", "+4.5", ".5", "inf"}), ("inf", set()), ("nan", set())],
+)
+def test_texts_that_are_numbers_have_an_order(store: AgentStorage, value: str, larger: set[str]) -> None:
+    texts = ["1e5", "5.", "+4.5", ".5", "inf", "-3", "nan", "", " 7", "7 ", "0x10", "1_0", "five", "1e", "."]
+    spans = [span(name=text) for text in texts]
+    store.write(batch(spans))
+    names = {each["trace_id"]: each["name"] for each in spans}
+
+    def compared(op: Op) -> set[str]:
+        return {names[trace] for trace in found(store, FieldCondition(SpanField.NAME, op, value))}
+
+    assert compared(Op.GT) == larger
+    assert compared(Op.LT) == (set() if value == "nan" else {"1e5", "5.", "+4.5", ".5", "-3", "inf"} - larger - {value})
+
+
+@pytest.mark.parametrize(
     ("pattern", "matches"), [("two.words", True), ("two[^x]words", True), ("^words", False), ("two$", False)]
 )
 def test_a_line_end_is_a_character_like_others_to_a_pattern(store: AgentStorage, pattern: str, matches: bool) -> None:
