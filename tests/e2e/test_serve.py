@@ -25,6 +25,15 @@ from tests.waiting import until
 
 BATON = [sys.executable, "-c", "from collector.cli import main; main()"]
 NOW = time.time_ns()
+# An HTTP/2 connection with one call, whose message is compressed in a way that grpc does not know.
+ZSTD_CALL = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # SETTINGS
+    b"\x00\x00\x3c\x01\x04\x00\x00\x00\x01"  # HEADERS of stream 1
+    b"\x83\x86\x04\x04/a/b\x0f\x10\x10application/grpc"
+    b"\x00\x0dgrpc-encoding\x04zstd"
+    b"\x00\x02te\x08trailers"
+)
 LISTENERS = (
     "receivers.otlp.protocols.grpc",
     "receivers.otlp.protocols.http",
@@ -136,6 +145,12 @@ def test_asked_for_json_it_prints_nothing_else(tmp_path: Path) -> None:
             distrustful = ssl.create_default_context()
             with create_connection((host, int(port))) as plain, pytest.raises(ssl.SSLCertVerificationError):
                 distrustful.wrap_socket(plain, server_hostname="localhost")
+        host, port = process.endpoints.jaeger_grpc.rsplit(":", 1)
+        with create_connection((host, int(port)), timeout=10) as plain:
+            plain.sendall(ZSTD_CALL)
+            answer = b""
+            while b"grpc-encoding" not in answer:  # "Error parsing 'grpc-encoding' metadata"
+                answer += plain.recv(4096)
         assert process.stop() == 0
     finally:
         process.close()
