@@ -46,7 +46,8 @@ class Cors(Section):
         description='Origins, such as "https://app.example.com"; `*` stands for any text within one.'
     )
     allowed_headers: tuple[str, ...] = Field(
-        default=(), description="Request headers allowed beyond content-type, content-encoding and authorization."
+        default=(),
+        description="Request headers allowed beyond content-type, content-encoding, authorization and x-api-key.",
     )
     max_age: Duration = setting("2h", description="How long a browser keeps the answer.")
 
