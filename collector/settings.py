@@ -162,6 +162,7 @@ def grpc(written: OtlpGrpc, untaken: Mapping[Signal, str]) -> GrpcSettings:
         max_concurrent_streams=written.max_concurrent_streams,
         max_connection_age_seconds=age.total_seconds() if age else None,
         answer_seconds=written.response_timeout.total_seconds(),
+        read_seconds=written.read_timeout.total_seconds(),
         reflection=written.reflection,
         tls=tls(written.tls),
         untaken=untaken,

@@ -72,6 +72,7 @@ class OtlpGrpc(OtlpTransport):
     max_recv_msg_size_mib: int = Field(
         default=64, ge=1, le=1024, description="Largest request in MiB, before and after decompression."
     )
+    read_timeout: Duration = setting("30s", gt=timedelta(0), description="Time to send a request.")
     max_concurrent_streams: int = Field(default=1024, ge=1, description="Requests at once on one connection.")
     max_connection_age: PositiveDuration | None = Field(
         default=None, description="Connections older than this are closed, for load balancers. Null: never."

@@ -93,20 +93,24 @@ class ExportCalls(grpc.GenericRpcHandler):
 
         return export
 
-    async def _read(self, signal: Signal, context: Context) -> bytes:
-        body = await context.read()
+    async def _read(self, signal: Signal | None, context: Context) -> bytes:
+        seconds = self._settings.read_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                body = await context.read()
+        except TimeoutError:  # a call that never comes to its end would keep its place, and the memory of its message
+            raise Refused(f"the message did not arrive within {seconds:g} s") from None
         if isinstance(body, bytes):
             return body
         # grpc has stopped the message at the limit and told the client so, or the client went away.
-        self._ingest.count_undecodable(signal, TRANSPORT, "too_large_or_cut_off")
-        _log.debug("request_not_received", transport=TRANSPORT, signal=signal.value)
+        if signal is not None:
+            self._ingest.count_undecodable(signal, TRANSPORT, "too_large_or_cut_off")
+            _log.debug("request_not_received", transport=TRANSPORT, signal=signal.value)
         raise TooLarge(f"a message is larger than {self._settings.max_request_bytes} bytes, or was cut off")
 
     async def _export_metrics(self, _: Messages, context: Context) -> bytes:
         try:
-            body = await context.read()
-            if not isinstance(body, bytes):
-                raise TooLarge(f"a message is larger than {self._settings.max_request_bytes} bytes, or was cut off")
+            body = await self._read(None, context)
             if len(body) > _LARGE_METRICS_BYTES:
                 count = await asyncio.to_thread(metrics.count_protobuf, body)
             else:

@@ -48,6 +48,7 @@ class GrpcSettings:
     max_connection_age_seconds: float | None = None
     min_ping_interval_seconds: float = MIN_PING_INTERVAL_SECONDS
     answer_seconds: float = 4.0  # Collectors resend after 5 s
+    read_seconds: float = 30.0  # from a call's beginning to the end of its message
     reflection: bool = False
     tls: TlsSettings | None = None
     untaken: Mapping[Signal, str] = field(default_factory=dict)

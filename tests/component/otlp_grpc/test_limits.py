@@ -1,6 +1,8 @@
 """Sizes, numbers and keys: what the OTLP/gRPC receiver does not take, and whether to come back with it."""
 
 import gzip
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,24 @@ def test_no_answer_within_the_deadline_is_retryable() -> None:
 def test_a_bug_is_retryable_never_unknown() -> None:
     with serving(Broken()) as (_, channel):
         assert_retryable(failure(channel, TRACES, traces_request(1)))
+
+
+@pytest.mark.parametrize("method", [TRACES, METRICS])
+def test_a_message_that_does_not_arrive_is_refused_and_frees_its_place(received: Received, method: str) -> None:
+    settings = GrpcSettings("127.0.0.1", 0, read_seconds=0.3, max_concurrent_requests=1)
+    over = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        over.wait(10)
+        yield from ()
+
+    with serving(received.ingest, settings) as (_, channel):
+        call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(method)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(nothing(), timeout=10)
+        over.set()
+        assert_retryable(caught.value)
+        assert export(channel, TRACES, traces_request(1)) == b""
 
 
 def test_too_many_requests_at_once_are_refused_with_hints() -> None:
