@@ -109,6 +109,7 @@ class ExportCalls(grpc.GenericRpcHandler):
         raise TooLarge(f"a message is larger than {self._settings.max_request_bytes} bytes, or was cut off")
 
     async def _export_metrics(self, _: Messages, context: Context) -> bytes:
+        self._running += 1
         try:
             body = await self._read(None, context)
             if len(body) > _LARGE_METRICS_BYTES:
@@ -118,6 +119,8 @@ class ExportCalls(grpc.GenericRpcHandler):
             return metrics_reply(count).SerializeToString()
         except Exception as error:  # noqa: BLE001 (an edge: grpc would answer UNKNOWN, which clients drop)
             return await _abort(error, context)
+        finally:
+            self._running -= 1
 
 
 def _handler(export: Export) -> "grpc.RpcMethodHandler[bytes, bytes]":

@@ -124,6 +124,31 @@ def test_too_many_requests_at_once_are_refused_with_hints() -> None:
         assert [call.result() for call in waiting] == [b""] * 2
 
 
+def test_metrics_take_places_too() -> None:
+    settings = GrpcSettings("127.0.0.1", 0, max_concurrent_requests=1)
+    over = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        over.wait(10)
+        yield from ()
+
+    with serving(Stuck(), settings) as (_, channel):
+        upload: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METRICS)
+        unfinished = upload.future(nothing(), timeout=10)
+        until(lambda: not is_free(channel))
+        over.set()
+        assert unfinished.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        until(lambda: is_free(channel))
+
+
+def is_free(channel: grpc.Channel) -> bool:
+    try:
+        export(channel, METRICS, b"")
+    except grpc.RpcError:
+        return False
+    return True
+
+
 def test_a_client_that_goes_away_frees_its_place() -> None:
     settings = GrpcSettings("127.0.0.1", 0, answer_seconds=30, max_concurrent_requests=1)
     ingest = Stuck()
