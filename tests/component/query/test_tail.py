@@ -5,19 +5,25 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import httpx
 import orjson
 import pytest
 
 from collector.query import log_tail
+from collector.query.app import build_app
 from collector.query.dependencies import QueryDependencies
 from collector.query.log_search import LogFilter
 from collector.query.log_tail import OVERLAP_NS, LogTail
+from collector.query.server import QueryServer
+from collector.receivers.listening import open_sockets
 from storage.api import Storage
 from tests.component.query.conftest import batch
 from tests.component.query.shop import SECOND, T0, logs_message, record
+from tests.waiting import until
 
 _numbers = itertools.count()
 # Far from the shop's records and from each other.
@@ -123,17 +129,21 @@ def events(lines: Iterator[str]) -> Iterator[dict[str, object]]:
 
 
 def test_server_sent_events(http: httpx.Client, storage: Storage) -> None:
-    def write_soon() -> None:
-        time.sleep(0.3)
-        write(storage, ((time.time_ns() - T0) // 10**6, "hello"), service="live")
+    shown = threading.Event()
 
-    writer = threading.Thread(target=write_soon)
-    with http.stream("GET", "/api/v1/logs/tail?service=live") as answer:
+    def write_until_shown() -> None:
+        while not shown.wait(0.3):  # what the first poll finds was there before
+            write(storage, ((time.time_ns() - T0) // 10**6, "hello"), service="live")
+
+    with http.stream("GET", "/api/v1/logs/tail?service=live") as answer, ThreadPoolExecutor(1) as writer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        writer.start()
-        row = next(events(answer.iter_lines()))
-    writer.join()
+        written = writer.submit(write_until_shown)
+        try:
+            row = next(events(answer.iter_lines()))
+        finally:
+            shown.set()
+        written.result()
     assert (row["body"], row["service"]) == ("hello", "live")
 
 
@@ -143,19 +153,23 @@ def test_bad_filters_are_refused_before_the_stream(http: httpx.Client) -> None:
         assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
 
 
-def test_no_more_tails_are_open_than_may_be_however_many_come_at_once(
-    http: httpx.Client, deps: QueryDependencies
-) -> None:
+def test_no_more_tails_are_open_than_may_be_however_many_come_at_once(deps: QueryDependencies) -> None:
+    own = replace(deps, stopping=threading.Event())  # where no tail of another test still has its place
+    server = QueryServer(build_app(own), open_sockets("127.0.0.1", 0), own.stopping)
+    server.start()
+
     async def statuses(count: int) -> list[int]:
-        async with httpx.AsyncClient(base_url=http.base_url, timeout=30) as client, AsyncExitStack() as open_ones:
-            tail = httpx.Request("GET", http.base_url.join("/api/v1/logs/tail"))
+        async with httpx.AsyncClient(timeout=30) as client, AsyncExitStack() as open_ones:
+            tail = httpx.Request("GET", f"http://127.0.0.1:{server.port}/api/v1/logs/tail")
             answers = await asyncio.gather(*(client.send(tail, stream=True) for _ in range(count)))
             for answer in answers:
                 open_ones.push_async_callback(answer.aclose)
             return [answer.status_code for answer in answers]
 
     most = deps.limits.max_tails
-    assert sorted(asyncio.run(statuses(3 * most))) == [200] * most + [503] * 2 * most
-    deadline = time.monotonic() + 10
-    while 503 in asyncio.run(statuses(most)):  # closed ones give their places back once the server notices
-        assert time.monotonic() < deadline
+    try:
+        assert sorted(asyncio.run(statuses(3 * most))) == [200] * most + [503] * 2 * most
+        # closed ones give their places back once the server notices
+        until(lambda: 503 not in asyncio.run(statuses(most)))
+    finally:
+        server.close()
