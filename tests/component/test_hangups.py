@@ -1,6 +1,7 @@
 """Clients that hang up while the engine still works for them: real servers over the real engine."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from storage.clickhouse.storage import ClickHouseStorage
 from storage.errors import QueryCancelled
 from tests.waiting import until
 
-SLOW = "SELECT sleepEachRow(0.1) FROM numbers({tenths})"
+SLOW = "SELECT sleepEachRow(0.1) AS {name} FROM numbers({tenths})"
 CAPABILITIES = storage_v2_pb2.DESCRIPTOR.services_by_name["Capabilities"]
 
 
@@ -37,11 +38,16 @@ class Slow:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._name = f"read_{id(self)}"  # those of another test may still end
+        self.begun = threading.Event()
         self.ends: list[str] = []
 
     def read(self, seconds: float) -> None:
+        self.begun.set()
         try:
-            self._engine.query(SLOW.format(tenths=round(seconds * 10)), settings={"max_block_size": 1})
+            self._engine.query(
+                SLOW.format(name=self._name, tenths=round(seconds * 10)), settings={"max_block_size": 1}
+            )
         except QueryCancelled:
             self.ends.append("cancelled")
             raise
@@ -49,7 +55,9 @@ class Slow:
 
     @property
     def running(self) -> bool:
-        found = self._engine.query("SELECT count() AS n FROM system.processes WHERE query LIKE 'SELECT sleepEachRow%'")
+        found = self._engine.query(
+            f"SELECT count() AS n FROM system.processes WHERE query LIKE 'SELECT sleepEachRow(0.1) AS {self._name} %'"
+        )
         return bool(found["n"][0].as_py())
 
 
@@ -107,7 +115,7 @@ def test_who_waits_is_answered_and_may_ask_again_on_the_same_connection(server: 
 
 def test_requests_that_may_change_something_run_to_their_end(server: QueryServer, slow: Slow) -> None:
     with ask(server, "POST", "/slow?seconds=1"):
-        until(lambda: slow.running)
+        assert slow.begun.wait(60)
     until(lambda: slow.ends == ["finished"])
 
 
