@@ -33,6 +33,8 @@ IDS = {
     },
     Signal.LOGS: {SpanField.TRACE_ID: "trace_id", SpanField.SPAN_ID: "span_id"},
 }
+# As a parent's id, the same as none.
+NO_PARENT = bytes(8)
 # Numbers that EXISTS is true of even when they are zero.
 ZERO_IS_A_VALUE = frozenset({SpanField.DURATION, SpanField.EVENT_TIME_SINCE_START})
 # Spans always have these, at these lengths.

@@ -71,7 +71,7 @@ class SpanField(StrEnum):
     TRACE_STATE = "trace_state"
     TRACE_ID = "trace_id"  # ids: see FieldCondition
     SPAN_ID = "span_id"
-    PARENT_SPAN_ID = "parent_span_id"  # EXISTS means not a root
+    PARENT_SPAN_ID = "parent_span_id"  # EXISTS means not a root: an id of zeros names no parent
     EVENT_NAME = "event_name"  # of one of the span's events
     EVENT_TIME_SINCE_START = "event_time_since_start"  # of an event: its time minus the span's start, in nanoseconds
     LINK_TRACE_ID = "link_trace_id"  # of one of the span's links

@@ -2,7 +2,7 @@
 
 from storage.clickhouse.bindings import Bindings
 from storage.equality import nearest_double, parse_number
-from storage.fields import IDS, NUMBERS, SCOPE_TEXTS, TEXTS, ZERO_IS_A_VALUE, wanted_id
+from storage.fields import IDS, NO_PARENT, NUMBERS, SCOPE_TEXTS, TEXTS, ZERO_IS_A_VALUE, wanted_id
 from storage.queries import FieldCondition, Op, Signal, SpanField
 
 _LINK_IDS = {SpanField.LINK_TRACE_ID: "links.trace_id", SpanField.LINK_SPAN_ID: "links.span_id"}
@@ -53,6 +53,8 @@ def _id(column: str, condition: FieldCondition, signal: Signal, bindings: Bindin
             if wanted is None:
                 return "0" if condition.op is Op.EQ else "1"
             return f"({column} {condition.op.value} {bindings.text(wanted)})"
+        case Op.EXISTS if condition.field is SpanField.PARENT_SPAN_ID:
+            return f"({column} NOT IN ('', {bindings.text(NO_PARENT)}))"
         case Op.EXISTS:
             return f"(length({column}) > 0)"
         case Op.CONTAINS | Op.REGEX:

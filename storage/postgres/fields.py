@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from storage.equality import parse_number
-from storage.fields import IDS, NUMBERS, SCOPE_TEXTS, TEXTS, ZERO_IS_A_VALUE, wanted_id
+from storage.fields import IDS, NO_PARENT, NUMBERS, SCOPE_TEXTS, TEXTS, ZERO_IS_A_VALUE, wanted_id
 from storage.postgres.bindings import Bindings
 from storage.postgres.regexes import to_postgres
 from storage.queries import FieldCondition, Op, Signal, SpanField
@@ -58,6 +58,8 @@ def _id(column: str, condition: FieldCondition, signal: Signal, bindings: Bindin
             if wanted is None:
                 return "false" if condition.op is Op.EQ else "true"
             return f"({column} {condition.op.value} {bindings.raw(wanted)})"
+        case Op.EXISTS if condition.field is SpanField.PARENT_SPAN_ID:
+            return f"({column} NOT IN ('', {bindings.raw(NO_PARENT)}))"
         case Op.EXISTS:
             return f"({column} <> '')"
         case Op.CONTAINS | Op.REGEX:

@@ -23,7 +23,7 @@ IDENTIFIED = span(
     ],
 )
 FAR = span(start_time_unix_nano=1, events=[event("last", time_unix_nano=2**64 - 1)], day=date(1970, 1, 1))
-UNTIED = span(trace_id=bytes.fromhex("aabbccddeeff00112233445566778800"))
+UNTIED = span(trace_id=bytes.fromhex("aabbccddeeff00112233445566778800"), parent_span_id=bytes(8))
 TRACE_ID, SPAN_ID, PARENT_ID = SpanField.TRACE_ID, SpanField.SPAN_ID, SpanField.PARENT_SPAN_ID
 LINK_TRACE_ID, LINK_SPAN_ID = SpanField.LINK_TRACE_ID, SpanField.LINK_SPAN_ID
 SINCE_START = SpanField.EVENT_TIME_SINCE_START
@@ -51,7 +51,8 @@ CASES = (
     (SPAN_ID, Op.GT, "00000000000000aa", ""),
     (PARENT_ID, Op.EQ, "00000000000000CD", "identified"),
     (PARENT_ID, Op.EQ, "cd", ""),
-    (PARENT_ID, Op.EQ, "", "far untied"),
+    (PARENT_ID, Op.EQ, "", "far"),
+    (PARENT_ID, Op.EQ, "0000000000000000", "untied"),
     (PARENT_ID, Op.EXISTS, "", "identified"),
     (PARENT_ID, Op.REGEX, "cd$", "identified"),
     (LINK_TRACE_ID, Op.EQ, "ffffffffffffffffffffffffffffff01", "identified"),

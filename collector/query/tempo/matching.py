@@ -11,7 +11,7 @@ from exporters.columns import Attribute
 from exporters.rows import SpanRow
 from storage.attributes import DOUBLE, INT
 from storage.equality import parse_id
-from storage.fields import ZERO_IS_A_VALUE
+from storage.fields import NO_PARENT, ZERO_IS_A_VALUE
 from storage.queries import AllOf, AnyOf, Condition, FieldCondition, Filter, Level, Not, Op, SpanField
 
 _NUMBERS = frozenset({INT, DOUBLE})
@@ -78,6 +78,8 @@ def _number_field(condition: FieldCondition, number: int) -> bool:
 
 def _id(condition: FieldCondition, raw: bytes) -> bool:
     match condition.op:
+        case Op.EXISTS if condition.field is SpanField.PARENT_SPAN_ID:
+            return raw not in (b"", NO_PARENT)
         case Op.EXISTS:
             return bool(raw)
         case Op.EQ | Op.NE:
