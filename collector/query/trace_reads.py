@@ -46,7 +46,7 @@ def adjusted_summaries(
 ) -> Iterator[list[TraceSummary]]:
     """Yield the summaries of traces as Jaeger adjusts them, in the order of `ids`, in lists of a bounded size.
 
-    Traces of more than 20,000 spans are summarized as they are stored.
+    In traces of more than 20,000 spans copies count, and clocks stay.
     """
     read = partial(span_tables, storage)
     for spans in span_tables(storage, ids, COLUMNS):
