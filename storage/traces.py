@@ -1,5 +1,6 @@
 """Whole traces: equal spans once, namesakes kept, in the order asked for."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,10 +25,12 @@ def whole_traces(trace_ids: Sequence[bytes], columns: Sequence[str] | None, read
     if len(rows):
         keys = _keys(rows, ids)
         suspects = _repeated(keys)
-        if len(suspects):
-            if len(wanted) < len(SPANS):
-                rows = read(ids, SPANS)  # only whole rows can tell a copy from a namesake
+        if len(suspects) and len(wanted) < len(SPANS):
+            suspects = _alike(rows, suspects)
+            if len(suspects):
+                rows = read(ids, SPANS)  # only whole rows can tell a copy from a namesake that is alike
                 suspects = _repeated(_keys(rows, ids))
+        if len(suspects):
             rows = _without_copies(rows, suspects)
             keys = _keys(rows, ids)
         rows = _ordered(rows, keys)
@@ -63,6 +66,13 @@ def _repeated(keys: _Keys) -> NDArray[np.int64]:
     place, span = keys.place[order], keys.span[order]
     same = (place[1:] == place[:-1]) & (span[1:] == span[:-1])
     return np.union1d(order[1:][same], order[:-1][same]) if same.any() else np.zeros(0, np.int64)
+
+
+def _alike(rows: pa.Table, suspects: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of the rows that equal another of them in every column there is."""
+    contents = list(map(repr, rows.take(pa.array(suspects)).to_pylist()))
+    counts = Counter(contents)
+    return suspects[[counts[content] > 1 for content in contents]]
 
 
 def _without_copies(rows: pa.Table, suspects: NDArray[np.int64]) -> pa.Table:

@@ -180,6 +180,7 @@ def test_spans_that_share_an_id_are_kept_apart(store: AgentStorage) -> None:
     assert sorted(found["kind"].to_pylist()) == [2, 3]
     chosen = store.get_traces([client["trace_id"]], ["kind", "span_id"])
     assert sorted(chosen["kind"].to_pylist()) == [2, 3]
+    assert len(store.get_traces([client["trace_id"]], ["name"])) == 2
 
 
 def test_a_trace_of_ten_thousand_spans(store: AgentStorage) -> None:
