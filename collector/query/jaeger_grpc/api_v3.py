@@ -8,7 +8,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from collector.query.jaeger_grpc.calls import Method
 from collector.query.jaeger_grpc.errors import CallFailed, invalid, not_found
 from collector.query.jaeger_grpc.queries import kind_text, operations, range_of, time_of, trace_query
-from collector.query.jaeger_grpc.summaries import with_hex_id
+from collector.query.jaeger_grpc.summaries import in_messages, with_hex_id
 from collector.query.trace_reads import adjusted_summaries, found_ids, span_tables
 from exporters.jaeger.adjust import adjusted
 from exporters.jaeger.generated import api_v3_pb2 as pb
@@ -64,7 +64,8 @@ class ApiV3:
     def _find_trace_summaries(self, request: pb.FindTraceSummariesRequest) -> Iterator[pb.FindTraceSummariesResponse]:
         for ids in found_ids(self._storage, _query(request)):
             for summaries in adjusted_summaries(self._storage, ids, self._max_clock_skew_ns):
-                yield pb.FindTraceSummariesResponse(summaries=map(with_hex_id, summaries))
+                for fitting in in_messages(map(with_hex_id, summaries)):
+                    yield pb.FindTraceSummariesResponse(summaries=fitting)
 
     def _get_services(self, _: pb.GetServicesRequest) -> pb.GetServicesResponse:
         return pb.GetServicesResponse(services=self._storage.services())

@@ -17,6 +17,8 @@ from storage.api import Storage
 from storage.queries import Operation, TimeRange, TraceQuery
 
 DEFAULT_DEPTH = 100
+# A client receives at most 4 MiB in a message: twice these names, as in api_v2, with what is around each of them.
+_MAX_NAMES_BYTES, _AROUND_NAME = 3 * 2**19, 32
 # What Go's zero time becomes on the wire: Jaeger's clients send it for a time that is not given.
 _GO_ZERO_SECONDS = -62135596800
 
@@ -72,11 +74,20 @@ def trace_query(
 
 
 def operations(storage: Storage, service: str, kind: str) -> list[Operation]:
-    """Return a service's operations, of one kind when it is named; an unknown kind has none."""
+    """Return a service's operations, of one kind when it is named; an unknown kind has none.
+
+    Of very long names so many are left out that a client can receive the others in one message.
+    """
     number = kind_number(kind)
     if kind and not number:
         return []
-    return storage.operations(service, number or None)
+    room, fitting = _MAX_NAMES_BYTES, []
+    for each in storage.operations(service, number or None):
+        size = len(each.name.encode("utf-8", "replace")) + _AROUND_NAME
+        if size <= room:
+            fitting.append(each)
+            room -= size
+    return fitting
 
 
 def kind_text(operation: Operation) -> str:

@@ -11,7 +11,7 @@ from collector.query.jaeger_grpc.calls import Method
 from collector.query.jaeger_grpc.errors import invalid
 from collector.query.jaeger_grpc.filters import LEVELS, OPERATORS
 from collector.query.jaeger_grpc.queries import kind_text, operations, range_of, trace_id_of, trace_query
-from collector.query.jaeger_grpc.summaries import with_raw_id
+from collector.query.jaeger_grpc.summaries import in_messages, with_raw_id
 from collector.query.trace_reads import found_ids, span_tables
 from exporters.jaeger.generated import storage_v2_pb2 as pb
 from exporters.jaeger.reading import read_traces
@@ -72,7 +72,8 @@ class StorageV2:
     def _find_trace_summaries(self, request: pb.FindTraceSummariesRequest) -> Iterator[pb.FindTraceSummariesResponse]:
         for ids in found_ids(self._storage, _query(request)):
             for spans in span_tables(self._storage, ids, COLUMNS):
-                yield pb.FindTraceSummariesResponse(summaries=map(with_raw_id, summarize(spans)))
+                for fitting in in_messages(map(with_raw_id, summarize(spans))):
+                    yield pb.FindTraceSummariesResponse(summaries=fitting)
 
     def _get_services(self, _: pb.GetServicesRequest) -> pb.GetServicesResponse:
         return pb.GetServicesResponse(services=self._storage.services())

@@ -1,10 +1,13 @@
 """Trace summaries as protobuf: two services declare the same message, apart from the form of the trace id."""
 
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from exporters.jaeger.generated import api_v3_pb2, storage_v2_pb2
 from exporters.trace_summary import TraceSummary
 
+# A client receives at most 4 MiB in a message.
+_MAX_BYTES = 3 * 2**20
 _Message = TypeVar("_Message", api_v3_pb2.TraceSummary, storage_v2_pb2.TraceSummary)
 
 
@@ -16,6 +19,21 @@ def with_hex_id(summary: TraceSummary) -> api_v3_pb2.TraceSummary:
 def with_raw_id(summary: TraceSummary) -> storage_v2_pb2.TraceSummary:
     """Return the message of storage.v2."""
     return _filled(storage_v2_pb2.TraceSummary(trace_id=summary.trace_id), summary)
+
+
+def in_messages(summaries: Iterable[_Message]) -> Iterator[list[_Message]]:
+    """Yield the summaries in lists that a client can receive as one message; one that is too large is alone."""
+    fitting: list[_Message] = []
+    size = 0
+    for summary in summaries:
+        own = summary.ByteSize()
+        if fitting and size + own > _MAX_BYTES:
+            yield fitting
+            fitting, size = [], 0
+        fitting.append(summary)
+        size += own
+    if fitting:
+        yield fitting
 
 
 def _filled(message: _Message, summary: TraceSummary) -> _Message:
