@@ -69,7 +69,7 @@ class Stream:
             self.stage.stored(batch)
 
     def transfers(self, count: int, **query: object) -> list[tuple[str, str, str, bool]]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             is_settled = not self.stage.pending  # asked first: what is read before the last verdict is not it
             rows = self.engine.find_transfers(TransferQuery(**query)).to_pylist()  # type: ignore[arg-type]

@@ -45,9 +45,7 @@ class Slow:
     def read(self, seconds: float) -> None:
         self.begun.set()
         try:
-            self._engine.query(
-                SLOW.format(name=self._name, tenths=round(seconds * 10)), settings={"max_block_size": 1}
-            )
+            self._engine.query(SLOW.format(name=self._name, tenths=round(seconds * 10)), settings={"max_block_size": 1})
         except QueryCancelled:
             self.ends.append("cancelled")
             raise

@@ -59,7 +59,7 @@ def storage(engine: AgentStorage, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def wait_for_transfers(engine: AgentStorage, stage: TransferStage) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while stage.pending or engine.find_transfers(TransferQuery()).num_rows != TRANSFERS:
         assert time.monotonic() < deadline, engine.find_transfers(TransferQuery()).to_pylist()
         time.sleep(0.05)
