@@ -32,6 +32,11 @@ class LingeringTransport:
         """Whether nothing can be sent any more."""
         return self.is_lingering or self._transport.is_closing()
 
+    def write(self, data: bytes) -> None:
+        """Send, unless the last answer was sent."""
+        if not self.is_lingering:
+            self._transport.write(data)
+
     def close(self) -> None:
         """Send what is written, and close once the client has had the time to read it."""
         if self.is_lingering:

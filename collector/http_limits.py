@@ -14,6 +14,7 @@ from collector.http_closing import LingeringTransport
 from collector.logging import RateLimited
 
 MAX_HEADER_BYTES = 2**16
+_AROUND_HEADER = len(": \r\n")
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 _NOT_HTTP2 = "this port speaks HTTP/1.1, not HTTP/2: gRPC has a port of its own"
 
@@ -41,6 +42,7 @@ class _LimitedProtocol(HttpToolsProtocol):
     _is_reading = False
     _timer: asyncio.TimerHandle | None = None
     _bytes_around_body = 0
+    _is_refused = False
     _declines_upgrade = False
     _unread = b""  # the request that offers an upgrade, without the offer, and what came behind it
 
@@ -69,20 +71,27 @@ class _LimitedProtocol(HttpToolsProtocol):
             self._await_headers()
 
     def on_headers_complete(self) -> None:
+        around = len(self.url) + sum(len(name) + len(value) + _AROUND_HEADER for name, value in self.headers)
+        if around > MAX_HEADER_BYTES and not self._is_refused:  # all of them came at once
+            self._refuse()
+            self._is_refused = True
         self._stop_timer()
+        if self._is_refused:
+            return
         offers = self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
         self._declines_upgrade = offers and not self._should_upgrade()
         if not self._declines_upgrade:
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        if not self._declines_upgrade:
+        if not self._declines_upgrade and not self._is_refused:
             self._is_reading = False
             super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         self._bytes_around_body = 0
-        super().on_body(body)
+        if not self._is_refused:
+            super().on_body(body)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_lingering:

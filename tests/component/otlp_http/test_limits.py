@@ -107,6 +107,10 @@ def test_slow_clients_are_cut_off(received: Received) -> None:
 def test_headers_are_limited(received: Received) -> None:
     with serving(received.ingest) as (receiver, _):
         assert raw(receiver.port, HEAD + b"x: " + b"y" * 70_000, wait=0.2).startswith(b"HTTP/1.1 431")
+        whole = HEAD + b"content-length: 2\r\nx: " + b"y" * 70_000 + b"\r\n\r\n{}"
+        answer = raw(receiver.port, whole)
+        assert answer.startswith(b"HTTP/1.1 431")
+        assert answer.count(b"HTTP/1.1") == 1
 
 
 @pytest.mark.parametrize("endless", [b"x: " + b"y" * 70_000, b"x: y\r\n" * 12_000])

@@ -162,11 +162,13 @@ def test_what_surrounds_a_body_is_limited(http: httpx.Client) -> None:
     ],
 )
 def test_what_is_too_large_before_the_body_is_told_as_other_errors(http: httpx.Client, path: str, body: bytes) -> None:
-    long = raw(http, b"GET %s?text=%s" % (path.encode(), b"x" * 70_000))
-    assert long.startswith(b"HTTP/1.1 414 ")
-    headers = raw(http, b"GET %s HTTP/1.1\r\nx: " % path.encode() + b"y" * 70_000)
-    assert headers.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-    for answer in (long, headers):
+    start = b"GET %s?text=%s" % (path.encode(), b"x" * 70_000)
+    long = [raw(http, start), raw(http, start + b" HTTP/1.1\r\nhost: x\r\n\r\n")]
+    assert all(answer.startswith(b"HTTP/1.1 414 ") for answer in long)
+    start = b"GET %s HTTP/1.1\r\nx: " % path.encode() + b"y" * 70_000
+    headers = [raw(http, start), raw(http, start + b"\r\n\r\n")]
+    assert all(answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n") for answer in headers)
+    for answer in (*long, *headers):
         head, _, told = answer.partition(b"\r\n\r\n")
         assert f"content-length: {len(told)}".encode() in head
         assert told.startswith(body)
