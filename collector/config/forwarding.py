@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from collector.config.values import Duration, Section, Size, parse_address, setting
+from collector.config.values import Address, Duration, Section, Size, parse_address, setting
 
 
 def sending_url(value: str) -> str:
@@ -98,6 +98,14 @@ class Forwarding(Section):
                 msg = f"the value of {name} cannot be sent: it has a line break, an outer space, or other than ASCII"
                 raise ValueError(msg)
         return headers
+
+
+def sends_to(exporter: "OtlpExporter | OtlpHttpExporter | ZipkinExporter") -> Address:
+    """Return the host and port of an exporter's receiver."""
+    if isinstance(exporter, OtlpExporter):
+        return parse_address(exporter.endpoint)
+    url = parse_url(exporter.endpoint)
+    return Address((url.host or "").strip("[]"), url.port or (443 if url.scheme == "https" else 80))
 
 
 class OtlpExporter(Forwarding):

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from collector.config.errors import Problem, unknown
+from collector.config.exporters import Storage
 from collector.config.extensions import JaegerGrpc, Query
+from collector.config.forwarding import sends_to
 from collector.config.model import SIGNALS, Config, component_type
 from collector.config.receivers import OtlpReceiver, ZipkinReceiver
 from collector.config.service import Pipeline
@@ -14,7 +16,7 @@ Names = Mapping[str, Collection[str]]  # section → the ids written in it, vali
 
 def check(config: Config, defined: Names) -> list[Problem]:
     """Return the faults that no section can see by itself; `config` may lack components that are invalid."""
-    return [*_extensions(config, defined), *_pipelines(config, defined), *_ports(config)]
+    return [*_extensions(config, defined), *_pipelines(config, defined), *_ports(config), *_loops(config)]
 
 
 def _extensions(config: Config, defined: Names) -> Iterator[Problem]:
@@ -95,3 +97,17 @@ def _ports(config: Config) -> Iterator[Problem]:
                 yield Problem(path, f"{address} is already used by {other}{spelled}")
                 break
         taken.append((path, address))
+
+
+def _loops(config: Config) -> Iterator[Problem]:
+    """Yield exporters that would send to a receiver of this process: each item would be stored again, for ever."""
+    own = [(path, address) for path, address in endpoints(config) if path.startswith("receivers.")]
+    for name in sorted({name for pipeline in config.service.pipelines.values() for name in pipeline.exporters}):
+        exporter = config.exporters.get(name)
+        if exporter is None or isinstance(exporter, Storage):
+            continue
+        target = sends_to(exporter)
+        for path, address in own:
+            if target.is_loopback and target.collides(address):
+                yield Problem(f"exporters.{name}.endpoint", f"{target} is Baton's own {path}: items would go round")
+                break

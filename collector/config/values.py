@@ -101,6 +101,14 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether what is sent there stays on this machine; names other than "localhost" are not looked up."""
+        try:
+            return ipaddress.ip_address("::1" if self.host.lower() == "localhost" else self.host).is_loopback
+        except ValueError:
+            return False
+
     def collides(self, other: "Address") -> bool:
         """Tell whether only one of the two can be listened on; names other than "localhost" are not looked up."""
         mine, others = _interfaces(self.host), _interfaces(other.host)

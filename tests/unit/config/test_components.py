@@ -69,7 +69,7 @@ receivers: {zipkin: {}}
 exporters:
   otlp/backup: {endpoint: "backup:4317", headers: {x-api-key: "${env:KEY}"}, sending_queue: {max_size: 2GiB}}
   otlphttp: {endpoint: "https://collector.example:4318"}
-  zipkin: {endpoint: "http://localhost:9411/api/v2/spans"}
+  zipkin: {endpoint: "http://zipkin:9411/api/v2/spans"}
 service:
   pipelines:
     traces: {receivers: [otlp, zipkin], exporters: [storage, otlp/backup, zipkin]}

@@ -144,6 +144,32 @@ def test_two_endpoints_cannot_share_a_port() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "target", "own"),
+    [
+        ("otlp", "localhost:4317", "grpc"),
+        ("otlp", "127.0.0.1:4317", "grpc"),
+        ("otlphttp", "http://[::1]:4318", "http"),
+        ("otlphttp", "http://LOCALHOST:4318/prefix", "http"),
+    ],
+)
+def test_an_exporter_cannot_send_to_the_receiver_that_feeds_it(kind: str, target: str, own: str) -> None:
+    found = faults(options=sending_to(kind, target))
+    assert list(found) == [f"exporters.{kind}.endpoint"]
+    assert f"is Baton's own receivers.otlp.protocols.{own}.endpoint" in found[f"exporters.{kind}.endpoint"]
+
+
+@pytest.mark.parametrize("target", ["localhost:14317", "10.0.0.9:4317", "collector.example:4317"])
+def test_an_exporter_may_send_to_others(target: str) -> None:
+    config = load((), [*sending_to("otlp", target), "receivers.otlp.protocols.grpc.endpoint='0.0.0.0:4317'"], {})
+    assert "otlp" in config.exporters
+
+
+def sending_to(kind: str, target: str) -> list[str]:
+    chosen = f"service.pipelines.traces.exporters=[storage,{kind}]"
+    return [f"exporters.{kind}={{endpoint: '{target}', tls: {{insecure: {str(kind == 'otlp').lower()}}}}}", chosen]
+
+
+@pytest.mark.parametrize(
     ("receiver", "query"),
     [
         ("0.0.0.0:4317", "localhost:4317"),
