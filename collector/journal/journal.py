@@ -5,6 +5,7 @@ before it is stored, and its name is the storage write's deduplication token. `r
 crash every segment that was not released is found again by `pending`.
 """
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -181,12 +182,26 @@ class Journal:
         path = self._folder / _file_name(self._next_number)
         with self._mutex:
             spare = self._spares.popleft() if self._spares else None
-        segment = SegmentFile(spare or path, self._next_number)
-        if spare is not None:
-            spare.rename(path)
-            segment.path = path
-        _sync_folder(self._folder)
+        try:
+            segment = self._opened(path, spare)
+        except OSError:
+            if spare is not None:
+                with contextlib.suppress(OSError):
+                    spare.unlink(missing_ok=True)  # nobody else would before the next start
+            raise
         self._next_number += 1
+        return segment
+
+    def _opened(self, path: Path, spare: Path | None) -> SegmentFile:
+        segment = SegmentFile(spare or path, self._next_number)
+        try:
+            if spare is not None:
+                spare.rename(path)
+                segment.path = path
+            _sync_folder(self._folder)
+        except OSError:
+            segment.close()
+            raise
         return segment
 
     def _recover(self, released: int) -> list[Segment]:

@@ -223,6 +223,30 @@ def test_a_failed_append_leaves_nothing_that_a_replay_could_meet(
     journal.close()
 
 
+@pytest.mark.parametrize("call", ["os.pwrite", "pathlib.Path.rename", "os.fsync"])
+def test_a_segment_that_cannot_be_opened_costs_neither_a_descriptor_nor_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+    journal.release(cut(journal))
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patched:
+        patched.setattr(call, broken)
+        with pytest.raises(OSError, match="Input/output"):
+            journal.append([record(2)])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert list(tmp_path.glob("spare-*")) == []
+    journal.append([record(3)])
+    assert Journal.read(cut(journal)) == [record(3)]
+    assert len(list(tmp_path.glob("segment-*"))) == 1
+    journal.close()
+
+
 def test_a_quarantined_segment_is_tried_again_after_a_restart(tmp_path: Path) -> None:
     journal = Journal(tmp_path, CAP)
     journal.append([record(1)])
