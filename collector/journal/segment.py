@@ -6,6 +6,7 @@ blocks needs no file-system metadata (an fsync takes a third of the time of an a
 each record tells the live records from what an earlier segment left behind. The header is for people who look.
 """
 
+import contextlib
 import mmap
 import os
 import struct
@@ -86,10 +87,11 @@ class SegmentFile:
         os.ftruncate(self._fd, self.size)
 
     def close(self) -> None:
-        """Close the file. Idempotent."""
+        """Close the file. Idempotent. An error says nothing about what was appended, which is on disk."""
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
 
 def _encode(segment: int, record: Record) -> tuple[bytes, bytes]:

@@ -247,6 +247,25 @@ def test_a_segment_that_cannot_be_opened_costs_neither_a_descriptor_nor_a_file(
     journal.close()
 
 
+def test_an_error_of_closing_does_not_keep_a_segment_from_being_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, CAP)
+    journal.append([record(1)])
+    close = os.close
+
+    def late(fd: int) -> None:
+        close(fd)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.close", late)
+        segment = journal.cut()
+    assert segment is not None
+    assert Journal.read(segment) == [record(1)]
+    journal.close()
+
+
 def test_a_quarantined_segment_is_tried_again_after_a_restart(tmp_path: Path) -> None:
     journal = Journal(tmp_path, CAP)
     journal.append([record(1)])
