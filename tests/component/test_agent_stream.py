@@ -183,6 +183,18 @@ def test_what_was_stored_but_not_looked_at_is_found_after_a_restart(stream: Stre
     assert stream.transfers(1) == [("triage", "billing", "handoff", True)]
 
 
+def test_a_clock_that_was_ahead_for_a_while_does_not_hide_what_is_stored_later(stream: Stream) -> None:
+    for trace, batches in ((8, 10**15), (9, 0)):  # ten days ahead, then put right
+        stream.batches = batches
+        stream.write(spans((trace, 1, 0, "invoke_agent alone", 0.0, 1.0, agent("alone"))))
+        assert stream.transfers(0) == []
+    stream.stage.close()
+    stream.write(spans(TRIAGE, TRIAGE_CALL, HANDOFF, BILLING, BILLING_CALL), told=False)  # killed right after the write
+    stream.open()
+    stream.stage.start()
+    assert stream.transfers(1) == [("triage", "billing", "handoff", True)]
+
+
 def test_nothing_is_missed_when_more_is_pending_than_fits(stream: Stream) -> None:
     stream.stage.close()
     stream.open(max_pending=2)

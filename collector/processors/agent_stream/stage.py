@@ -111,7 +111,7 @@ class TransferStage:
         traces |= self._recent.among(batch.spans["trace_id"])
         self._traces.touch(sorted(traces), batch.time_unix_nano)
         self._minutes.touch(sorted(minutes), batch.time_unix_nano)
-        self._last_batch = max(self._last_batch, batch.time_unix_nano)
+        self._last_batch = batch.time_unix_nano  # earlier than the one before when the clock was put back
 
     @contextmanager
     def emptied(self) -> Iterator[None]:
