@@ -2,8 +2,8 @@
 
 The four figures are counted where the thing happens, never derived from one another, so that the equation says
 something. `received` counts the items of every request that got or will get an answer other than "send it again";
-refused requests are counted apart. Totals survive restarts: they are saved with each stored segment; what was pending
-is counted again from the journal.
+refused requests are counted apart. Totals survive restarts: they are saved with each stored segment and at the end;
+what was pending is counted again from the journal.
 """
 
 import threading

@@ -129,13 +129,15 @@ class StoreStage:
         return sum(1 for waiting in self._waiting if waiting.prepared) < self._settings.max_prepared_batches
 
     def close(self, timeout_seconds: float) -> None:
-        """Store what waits, for at most the given time; the rest stays in the journal."""
+        """Store what waits, for at most the given time; the rest stays in the journal. Idempotent."""
         with self._changed:
-            self._closing = True
+            is_closed, self._closing = self._closing, True
             self._abandon_at = time.monotonic() + timeout_seconds
             self._changed.notify_all()
         self._thread.join()
         self._preparer.close()
+        if not is_closed:  # only once: then the journal's lock is given up
+            self._save_last()
 
     def _loop(self) -> None:
         while True:
@@ -223,8 +225,18 @@ class StoreStage:
         shared = self._handover is not None and self._handover(segment)
         # the ledger is on disk before the segment is gone, so that a crash between the two counts nothing twice
         self._released = max(self._released, segment.number)
-        self._checkpoint.save({RELEASED: self._released, LEDGER: self._ledger.state()})
+        self._save()
         self._journal.release(segment, reuse=not shared)
+
+    def _save(self) -> None:
+        self._checkpoint.save({RELEASED: self._released, LEDGER: self._ledger.state()})
+
+    def _save_last(self) -> None:
+        """Save what was counted since the last segment was stored: nothing that was rejected is stored."""
+        try:
+            self._save()
+        except OSError as error:
+            _log.warning("ledger_not_saved", error=error.strerror, errno=error.errno)
 
 
 def _rows(segment: Segment) -> int:

@@ -56,6 +56,15 @@ def test_a_restart_stores_what_was_acknowledged_before(running: Running) -> None
     assert running.totals() == (20, 20, {}, 0)
 
 
+def test_a_restart_forgets_nothing_that_was_rejected_after_the_last_batch(running: Running) -> None:
+    running.send(Signal.TRACES, trace(78))
+    running.settle()
+    running.send(Signal.TRACES, trace(79, spans=0, bad_trace_ids=3))
+    running.stop()
+    running.start()
+    assert running.totals() == (5, 2, {"invalid_trace_id": 3}, 0)
+
+
 def test_a_crash_between_the_write_and_its_record_stores_nothing_twice(running: Running) -> None:
     def crash() -> None:
         running.writer.error = StorageUnavailable("killed")
