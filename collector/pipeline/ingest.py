@@ -110,14 +110,15 @@ class IngestPipeline:
         self._cut()
 
     def _take_in(self, decoder: Decoder, contexts: Contexts, tickets: list[Ticket]) -> None:
-        groups = judge(decoder, contexts, tickets)
+        self._settle(judge(decoder, contexts, tickets))
+
+    def _count(self, groups: list[Group]) -> None:
         for group in groups:
             for judged in group.requests:
                 if judged.row >= 0:
                     self._ledger.received(group.signal, judged.items, judged.rejected)
                 else:
                     self._ledger.undecodable(group.signal, "malformed")
-        self._settle(groups)
 
     def _patience(self) -> float | None:
         """Return how long to wait for requests; not longer than the quiet time, for storage may become idle."""
@@ -151,9 +152,10 @@ class IngestPipeline:
                 ticket.future.set_result(answer)
 
     def _settle(self, groups: list[Group]) -> None:
-        """Make the storable requests of decoded groups durable and answer all."""
+        """Make the storable requests of decoded groups durable, then count and answer all."""
         answers: list[tuple[Ticket, Outcome | Exception]] = []
         fresh: list[tuple[Group, list[Judged]]] = []
+        repeats: list[tuple[Group, Judged]] = []
         new_digests: dict[bytes, None] = {}
         for group in groups:
             kept = []
@@ -163,14 +165,17 @@ class IngestPipeline:
                 elif judged.storable == 0:
                     answers.append((judged.ticket, _outcome(judged)))
                 elif self._is_repeat(judged, new_digests):
-                    self._ledger.duplicate(group.signal, judged.storable)
-                    answers.append((judged.ticket, _outcome(judged)))
+                    repeats.append((group, judged))
                 else:
                     kept.append(judged)
             fresh.append((group, kept))
         failure = self._append(fresh)
         if failure is None:
             self._recent.add(list(new_digests))
+        self._count(groups)
+        for group, judged in repeats:
+            self._ledger.duplicate(group.signal, judged.storable)
+            answers.append((judged.ticket, _outcome(judged)))
         for group, kept in fresh:
             for judged in kept:
                 if failure is not None:
@@ -196,6 +201,7 @@ class IngestPipeline:
         ]
         if not records:
             return None
+        columns = [(group, kept, *kept_columns(group, kept)) for group, kept in fresh if kept]  # before: it may fail
         try:
             self._journal.append(records)
         except JournalFull as full:
@@ -206,11 +212,9 @@ class IngestPipeline:
             return Refused(f"the journal cannot be written: {error.strerror}", 2.0)
         if self._open is None:
             self._open = OpenBatch(follows=time.monotonic() - self._last_cut < self._settings.batch.max_age_seconds)
-        for group, kept in fresh:
-            if kept:
-                columns, times = kept_columns(group, kept)
-                rows = sum(judged.storable for judged in kept)
-                self._open.add(group.signal, columns, times, rows, sum(len(j.ticket.request.body) for j in kept))
+        for group, kept, decoded, times in columns:
+            rows = sum(judged.storable for judged in kept)
+            self._open.add(group.signal, decoded, times, rows, sum(len(j.ticket.request.body) for j in kept))
         return None
 
     def _cut(self) -> None:

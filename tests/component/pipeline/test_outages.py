@@ -6,6 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector.errors import Refused
+from collector.journal.journal import Journal
+from collector.pipeline import ingest
 from collector.pipeline.api import Outcome
 from storage.errors import StorageRejected, StorageUnavailable
 from storage.queries import LogQuery, Signal
@@ -145,6 +147,25 @@ def test_a_batch_that_cannot_even_be_put_aside_is_tried_until_it_can(running: Ru
     running.send(Signal.TRACES, trace(76))
     until(lambda: running.totals()[1] == 2)
     assert running.pipeline.is_alive
+
+
+@pytest.mark.parametrize("step", ["kept_columns", "journal"])
+def test_a_surprise_before_a_request_is_on_disk_is_not_counted(
+    running: Running, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        if step == "journal":
+            patched.setattr(Journal, "append", fail)
+        else:
+            patched.setattr(ingest, "kept_columns", fail)
+        with pytest.raises(Refused, match="MemoryError"):
+            running.send(Signal.TRACES, trace(80))
+    assert running.send(Signal.TRACES, trace(80)) == Outcome(2)
+    running.settle()
+    assert (running.totals(), stored_spans(running.engine, 80)) == ((2, 2, {}, 0), 2)
 
 
 def test_a_surprise_that_passes_costs_nothing(running: Running) -> None:
