@@ -174,8 +174,10 @@ class IngestPipeline:
             self._recent.add(list(new_digests))
         self._count(groups)
         for group, judged in repeats:
-            self._ledger.duplicate(group.signal, judged.storable)
-            answers.append((judged.ticket, _outcome(judged)))
+            # what it repeats is on disk, or was to be made durable just now
+            lost = failure if RecentRequests.digest(judged.ticket.request.body) in new_digests else None
+            (self._ledger.refused if lost else self._ledger.duplicate)(group.signal, judged.storable)
+            answers.append((judged.ticket, lost or _outcome(judged)))
         for group, kept in fresh:
             for judged in kept:
                 if failure is not None:

@@ -1,5 +1,7 @@
 """Storage outages, a full journal, restarts and crashes: what is acknowledged is stored, and once."""
 
+import errno
+import threading
 import time
 
 import pytest
@@ -147,6 +149,33 @@ def test_a_batch_that_cannot_even_be_put_aside_is_tried_until_it_can(running: Ru
     running.send(Signal.TRACES, trace(76))
     until(lambda: running.totals()[1] == 2)
     assert running.pipeline.is_alive
+
+
+def test_the_repeat_of_a_request_that_could_not_be_written_is_not_acknowledged(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that waits too long sends again: both tries may wait together when the disk turns out to be full."""
+    gate = threading.Event()
+
+    def full_disk(*_: object) -> None:
+        gate.wait(10)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", full_disk)
+        answers = [running.submit(Signal.TRACES, trace(81))]
+        time.sleep(0.1)
+        body = trace(82)
+        answers += [running.submit(Signal.TRACES, body) for _ in range(2)]
+        gate.set()
+        for answer in answers:
+            with pytest.raises(Refused, match="No space left"):
+                answer.result(10)
+    assert running.totals() == (0, 0, {}, 0)
+    assert running.ledger.snapshot()["traces"]["refused"] == 6
+    assert running.send(Signal.TRACES, body) == Outcome(2)
+    running.settle()
+    assert stored_spans(running.engine, 82) == 2
 
 
 @pytest.mark.parametrize("step", ["kept_columns", "journal"])
