@@ -70,8 +70,7 @@ class LogSearch(LogFilter):
 def search(deps: QueryDependencies, parameters: LogSearch) -> tuple[pa.Table, str | None]:
     """Return the page's records (LOGS schema, in the order asked for) and the cursor of the next page."""
     limit = checked_limit(parameters.limit, deps.limits.max_logs)
-    now = deps.clock()
-    time = read_range(parameters.start, parameters.end, now)
+    time = read_range(parameters.start, parameters.end, deps.clock())
     after = None
     if parameters.cursor is not None:
         after, time = read("cursor", partial(read_log_cursor, query=parameters.fingerprint()), parameters.cursor)
@@ -79,7 +78,7 @@ def search(deps: QueryDependencies, parameters: LogSearch) -> tuple[pa.Table, st
     if page.next is None:
         return page.records, None
     if parameters.order == "newest" and after is None:
-        time = pinned(time, int(page.records["event_time_unix_nano"][0].as_py()), now)
+        time = pinned(time, int(page.records["event_time_unix_nano"][0].as_py()))
     return page.records, write_log_cursor(page.next, time, parameters.fingerprint())
 
 

@@ -19,6 +19,9 @@ def read_range(start: str | None, end: str | None, now_unix_nano: int) -> TimeRa
     return TimeRange(first, last)
 
 
-def pinned(time: TimeRange, newest_unix_nano: int, now_unix_nano: int) -> TimeRange:
-    """Close the range of a first page behind what it showed, so that later pages do not see what arrives meanwhile."""
-    return TimeRange(time.start, min(max(newest_unix_nano + 1, now_unix_nano), time.end))
+def pinned(time: TimeRange, newest_unix_nano: int) -> TimeRange:
+    """Close the range of a first page behind what it showed, so that later pages do not see what arrives meanwhile.
+
+    Not at the moment of the page: spans come some seconds after they began, and would move their traces away.
+    """
+    return TimeRange(time.start, min(newest_unix_nano + 1, time.end))

@@ -80,8 +80,7 @@ class TraceSearch(BaseModel):
 
 def search(deps: QueryDependencies, parameters: TraceSearch) -> dict[str, Any]:
     """Return the page: `traces`, newest match first, and `next_cursor`, which is None on the last page."""
-    now = deps.clock()
-    query = parameters.query(deps.limits.max_traces, now)
+    query = parameters.query(deps.limits.max_traces, deps.clock())
     matches = deps.storage.find_traces(query)
     if not matches:
         return {"traces": [], "next_cursor": None}
@@ -89,7 +88,7 @@ def search(deps: QueryDependencies, parameters: TraceSearch) -> dict[str, Any]:
     cursor = None
     if len(matches) == query.limit:
         last = TraceCursor(matches[-1].newest_match_unix_nano, matches[-1].trace_id)
-        time = query.time if query.after else pinned(query.time, matches[0].newest_match_unix_nano, now)
+        time = query.time if query.after else pinned(query.time, matches[0].newest_match_unix_nano)
         cursor = write_trace_cursor(last, time, parameters.fingerprint())
     return {"traces": rows(matches, summarize(spans)), "next_cursor": cursor}
 

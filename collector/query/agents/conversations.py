@@ -57,13 +57,12 @@ class ConversationSearch(BaseModel):
 
 def search(deps: QueryDependencies, parameters: ConversationSearch) -> dict[str, Any]:
     """Return the page: `conversations`, latest end first, and `next_cursor`, which is None on the last page."""
-    now = deps.clock()
-    query = parameters.query(deps.limits.max_conversations, now)
+    query = parameters.query(deps.limits.max_conversations, deps.clock())
     found = deps.storage.conversations(query).to_pylist()
     page = found[: parameters.limit]
     cursor = None
     if len(found) > len(page):
-        time = query.time if query.after else pinned(query.time, page[0]["end_time_unix_nano"], now)
+        time = query.time if query.after else pinned(query.time, page[0]["end_time_unix_nano"])
         last = ConversationCursor(page[-1]["end_time_unix_nano"], page[-1]["conversation_id"])
         cursor = write_conversation_cursor(last, time, parameters.fingerprint())
     return {"conversations": [_row(row) for row in page], "next_cursor": cursor}

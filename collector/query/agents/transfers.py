@@ -93,13 +93,12 @@ class TransferSearch(BaseModel):
 
 def search(deps: QueryDependencies, parameters: TransferSearch) -> dict[str, Any]:
     """Return the page: `transfers`, newest first, and `next_cursor`, which is None on the last page."""
-    now = deps.clock()
-    query = parameters.query(deps.limits.max_transfers, now)
+    query = parameters.query(deps.limits.max_transfers, deps.clock())
     found = deps.storage.find_transfers(query).to_pylist()
     page = found[: parameters.limit]
     cursor = None
     if len(found) > len(page) and query.time is not None:
-        time = query.time if query.after else pinned(query.time, page[0]["time_unix_nano"], now)
+        time = query.time if query.after else pinned(query.time, page[0]["time_unix_nano"])
         last = TransferCursor(page[-1]["time_unix_nano"], page[-1]["id"])
         cursor = write_transfer_cursor(last, time, parameters.fingerprint())
     return {"transfers": [transfer_row(row) for row in page], "next_cursor": cursor}

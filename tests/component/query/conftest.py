@@ -20,8 +20,10 @@ from collector.state import ServiceState
 from storage.api import Batch, Storage
 from storage.queries import Signal
 from storage.schemas import AGENT_SPANS
-from tests.component.query.shop import logs, traces
+from tests.component.query.shop import SECOND, T0, logs, traces
 from tests.stored import table
+
+NOW = T0 + 86_400 * SECOND  # for the app: a day after the shop's telemetry
 
 
 @dataclass
@@ -56,7 +58,12 @@ def deps(storage: Storage, service: Service) -> QueryDependencies:
     metrics.watch(lambda: service.state, service.ledger.snapshot)
     metrics.registry.register(CertificateCollector(dict))
     return QueryDependencies(
-        storage=storage, ledger=service.ledger, state=lambda: service.state, metrics=metrics, version="1.2.3"
+        storage=storage,
+        ledger=service.ledger,
+        state=lambda: service.state,
+        metrics=metrics,
+        version="1.2.3",
+        clock=lambda: NOW,
     )
 
 

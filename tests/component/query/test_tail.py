@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -21,7 +20,7 @@ from collector.query.log_tail import OVERLAP_NS, LogTail
 from collector.query.server import QueryServer
 from collector.receivers.listening import open_sockets
 from storage.api import Storage
-from tests.component.query.conftest import batch
+from tests.component.query.conftest import NOW, batch
 from tests.component.query.shop import SECOND, T0, logs_message, record
 from tests.waiting import until
 
@@ -133,7 +132,7 @@ def test_server_sent_events(http: httpx.Client, storage: Storage) -> None:
 
     def write_until_shown() -> None:
         while not shown.wait(0.3):  # what the first poll finds was there before
-            write(storage, ((time.time_ns() - T0) // 10**6, "hello"), service="live")
+            write(storage, ((NOW - T0) // 10**6, "hello"), service="live")
 
     with http.stream("GET", "/api/v1/logs/tail?service=live") as answer, ThreadPoolExecutor(1) as writer:
         assert answer.status_code == 200
