@@ -16,7 +16,7 @@ def test_every_link_leads_somewhere_at_once(tmp_path: Path) -> None:
         base = f"http://{server.endpoints.query}"
         options = ["--endpoint", server.endpoints.otlp_grpc, "--query-url", base, "--conversations", "6"]
         done = subprocess.run(
-            [sys.executable, "-c", _BATON, "demo", *options], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", _BATON, "demo", *options], capture_output=True, text=True, check=True, timeout=200
         )
         paths = [link.removeprefix(base) for link in re.findall(r"http://\S+", done.stdout)]
         api = Api(server.endpoints.query)

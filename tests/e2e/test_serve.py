@@ -72,7 +72,7 @@ def wait_until_stored(server: ServerProcess, sent: Sent) -> None:
 
 
 def failing(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*BATON, "serve", *arguments], capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run([*BATON, "serve", *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_what_was_acknowledged_a_moment_before_sigterm_is_stored(server: ServerProcess) -> None:

@@ -51,9 +51,11 @@ def storage(engine: AgentStorage, tmp_path_factory: pytest.TempPathFactory) -> I
     ingest.submit(Request(Signal.TRACES, told.traces_message(), "grpc")).result()
     ingest.submit(Request(Signal.LOGS, told.logs_message(), "grpc")).result()
     ingest.close()  # everything is stored, and told to the processor
-    wait_for_transfers(engine, stage)
-    stage.close()
-    worker.close()
+    try:
+        wait_for_transfers(engine, stage)
+    finally:  # a thread that is left would keep the run from ending
+        stage.close()
+        worker.close()
     yield engine
     engine.purge()
 
