@@ -29,8 +29,10 @@ def test_what_is_over_age_goes_without_being_asked_for(engine: AgentStorage) -> 
 
     runner = RetentionRunner(engine, RetentionPolicy(spans_days=7), period_seconds=0.05)
     runner.start()
-    until(lambda: engine.get_traces([bytes(15) + b"\1"]).num_rows == 0)
-    assert runner.is_alive
-    runner.close()
+    try:
+        until(lambda: engine.get_traces([bytes(15) + b"\1"]).num_rows == 0)
+        assert runner.is_alive
+    finally:
+        runner.close()
 
     assert not runner.is_alive

@@ -6,7 +6,6 @@ from pathlib import Path
 import httpx
 import orjson
 
-from collector.forwarding.forwarder import Forwarder, ForwardSettings
 from collector.forwarding.queue import ForwardQueue
 from collector.pipeline.api import Request
 from collector.receivers.auth import ApiKeys
@@ -15,7 +14,7 @@ from collector.receivers.zipkin import ZipkinReceiver
 from exporters.http_client import HttpEndpoint
 from exporters.zipkin.client import ZipkinClient
 from storage.queries import Signal
-from tests.component.forwarding.relay import sending
+from tests.component.forwarding.relay import forwarding, sending
 from tests.receiving import receiving, traces_request
 from tests.waiting import until
 
@@ -59,11 +58,8 @@ def test_forwarding_to_zipkin(tmp_path: Path) -> None:
         receiver = ZipkinReceiver(HttpSettings("127.0.0.1", 0), down.ingest)
         receiver.start()
         client = ZipkinClient(HttpEndpoint(f"http://127.0.0.1:{receiver.port}/api/v2/spans"))
-        forwarder = Forwarder("zipkin", queue, client, ForwardSettings())
-        forwarder.start()
-        with sending(tmp_path / "up", queue) as ingest:
-            ingest.submit(Request(Signal.TRACES, traces_request(9), "test")).result(timeout=10)
+        with forwarding(queue, client) as forwarder, sending(tmp_path / "up", queue) as ingest:
+            ingest.submit(Request(Signal.TRACES, traces_request(9), "test")).result(timeout=60)
             until(lambda: forwarder.status.delivered == 9)
-        forwarder.close()
         receiver.close()
         assert down.spans().num_rows == 9
